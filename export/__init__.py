@@ -1,0 +1,1 @@
+"""How models are made: checkpoints to ONNX and on. The only place where training libraries may be imported."""

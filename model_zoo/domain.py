@@ -1,0 +1,52 @@
+"""What a domain is: a value that says which models it needs, which frames it watches and what it makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from model_zoo.manifest import ModelSpec
+from model_zoo.report import DomainPart
+from model_zoo.values import Model, Prediction, Watcher
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model that is ready to run, and its manifest entry."""
+
+    spec: ModelSpec
+    model: Model
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a domain is given when an analysis of one media file begins."""
+
+    models: Mapping[str, Loaded]  # by role
+    interval_seconds: float  # how often sampled watchers should look
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a domain is given when the frames of one media file are over."""
+
+    predictions: Mapping[str, Sequence[Prediction]]  # by the watcher's role, in time order
+    models: Mapping[str, ModelSpec]  # by role
+    interval_seconds: float
+    duration_seconds: float  # what was analyzed: the end of the last frame
+    width: int  # pixels of the upright source frame, 0 when there was none
+    height: int
+    parts: Mapping[str, DomainPart]  # parts of the domains named in `reads`, where they ran
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """One analysis domain: `start` opens it on one media file, `summarize` turns its predictions into a report part."""
+
+    name: str
+    title: str  # one line for people
+    roles: Mapping[str, bool]  # role -> is it required? The manifest says which model fills it
+    reads: tuple[str, ...]  # domains whose parts `summarize` looks at, when they ran too
+    start: Callable[[Start], tuple[Watcher, ...]]
+    summarize: Callable[[Summary], DomainPart]
+    part: type[DomainPart]

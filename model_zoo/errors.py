@@ -1,0 +1,57 @@
+"""Every error that a user may meet; each message names the value and the fix."""
+
+
+class ReelwardenError(Exception):
+    """Base of all errors raised on purpose; `exit_code` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class UsageError(ReelwardenError):
+    """A setting, an option or an argument is wrong."""
+
+    exit_code = 2
+
+
+class MediaError(ReelwardenError):
+    """The media cannot be used: the message says why, and what would be accepted."""
+
+
+class MediaNotFoundError(MediaError):
+    """There is no such file, or no media in the folder."""
+
+
+class UnsupportedMediaError(MediaError):
+    """The container or codec is not one that can be decoded here."""
+
+
+class CorruptMediaError(MediaError):
+    """The bytes break off or make no sense before the first frame."""
+
+
+class MediaLimitError(MediaError):
+    """The media is larger, longer or has more pixels than the limits allow."""
+
+
+class ManifestError(ReelwardenError):
+    """A models.toml entry is wrong."""
+
+    exit_code = 2
+
+
+class LicenceError(ReelwardenError):
+    """The licence gate refuses a model; the message names the licence and the setting."""
+
+    exit_code = 2
+
+
+class WeightsError(ReelwardenError):
+    """Weights are missing, could not be fetched or do not have the expected sha256."""
+
+    exit_code = 3
+
+
+class BackendError(ReelwardenError):
+    """The wanted device or inference backend cannot be used here, or a model does not load."""
+
+    exit_code = 3

@@ -1,0 +1,115 @@
+"""The few values that travel between the steps of an analysis; shapes and units are said once, here.
+
+Letters in shapes: N rows (frames of a batch), H W pixels, C channels, K classes, M boxes of one frame.
+Time is in seconds, float, from the start of the media. Pictures are RGB uint8 (H, W, 3). Boxes are x1, y1, x2, y2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]  # (N, H, W, 3) RGB
+Boxes = NDArray[np.float32]  # (M, 4) x1, y1, x2, y2
+Scores = NDArray[np.float32]
+Indices = NDArray[np.intp]
+Tensor = NDArray[Any]
+Tensors = Mapping[str, Tensor]  # axis 0 is the batch
+
+Fit = Literal["stretch", "letterbox", "cover"]
+Anchor = Literal["centre", "top_left"]
+Interpolation = Literal["area", "bilinear", "bicubic", "lanczos"]
+
+
+class Model(Protocol):
+    """Anything that maps named tensors to named tensors, axis 0 being the batch: a backend, a fake, a wrapper."""
+
+    def run(self, tensors: Tensors) -> Tensors:
+        """Return one output row per input row."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a frame is delivered to a model.
+
+    The central `crop_share` (0 < share <= 1) of both sides of the upright, square-pixel frame is fitted into
+    `width` x `height` pixels: `stretch` ignores the aspect ratio, `letterbox` keeps it and fills the rest with the
+    grey value `pad`, `cover` keeps it and cuts what hangs over. For `cover`, `crop_share` applies to the largest
+    rectangle of the view's aspect ratio, so `cover` with 224 and 0.875 is the classic "resize 256, crop 224".
+    """
+
+    width: int
+    height: int
+    fit: Fit = "stretch"
+    crop_share: float = 1.0
+    anchor: Anchor = "centre"
+    pad: int = 0
+    interpolation: Interpolation = "area"
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """A batch of frames of one view, in presentation order."""
+
+    pixels: Pixels  # (N, view.height, view.width, 3)
+    seconds: NDArray[np.float64]  # (N,) presentation time of the frame that was really decoded
+    view: View
+    source_width: int  # pixels of the upright frame with square pixels, for boxes
+    source_height: int
+
+    def __len__(self) -> int:
+        return len(self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One found thing in one frame, in pixels of the upright source frame."""
+
+    label: str
+    confidence: float
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What one model says of one frame."""
+
+    seconds: float
+    scores: Mapping[str, float] = field(default_factory=dict)  # label -> 0..1
+    boxes: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time in which a score stayed up."""
+
+    start_seconds: float
+    end_seconds: float
+    peak_seconds: float
+    peak: float
+    mean: float
+    frames: int
+
+
+Predict = Callable[[Frames], Sequence[Prediction]]
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """One stream of frames that a domain asks for, and what it does with each batch.
+
+    `predict` may keep state between calls: a watcher serves one media file and sees its frames once, in order.
+    """
+
+    role: str
+    view: View
+    interval_seconds: float  # 0 asks for every frame
+    predict: Predict

@@ -1,0 +1,1 @@
+"""Inference backends: one file each, all with the same `run(tensors) -> tensors`."""

@@ -1,0 +1,1 @@
+"""Decoders: one file each, all giving the same iterator of frames."""
