@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 
-SCHEMA_VERSION = "reelwarden.report/1"
+SCHEMA_VERSION: Literal["reelwarden.report/1"] = "reelwarden.report/1"
 
 Grade = Literal["trained detector", "trained classifier", "zero-shot", "weak evidence", "not covered"]
 
@@ -72,6 +72,7 @@ class DecodeFacts(ReportModel):
     keyframe_interval_seconds: float | None = None
     frames_decoded: int
     frames_analyzed: int
+    analyzed_seconds: float = Field(description="end of the last decoded frame: what the findings speak of")
     last_good_seconds: float | None = Field(description="time of the last frame that was decoded")
     truncated: bool = False
     truncated_reason: str | None = None
@@ -86,6 +87,7 @@ class ModelFacts(ReportModel):
     licence: str
     backend: str
     device: str
+    device_reason: str
     precision: str = "fp32"
 
 
@@ -128,8 +130,9 @@ class Segment(ReportModel):
 
 
 class FrameDetail(ReportModel):
-    """Everything said of one analyzed frame; only on demand."""
+    """Everything one model said of one analyzed frame; only on demand."""
 
+    role: str
     seconds: float
     scores: dict[str, float] = Field(default_factory=dict)
     boxes: list[dict[str, Any]] = Field(default_factory=list)

@@ -1,0 +1,47 @@
+# Everything a person needs to type. Only Python 3.11 (or 3.12, 3.13) and make must be there before.
+PYTHON ?= python3
+UV := $(or $(shell command -v uv),$(CURDIR)/.tools/bin/uv)
+RUN := $(CURDIR)/.venv/bin
+export UV_PYTHON ?= $(PYTHON)
+export UV_PYTHON_DOWNLOADS ?= never
+
+.PHONY: demo test check format bench golden clean
+
+demo: .venv/run-ready            ## analyze the sample video with every domain
+	@$(RUN)/reelwarden models pull
+	@$(RUN)/reelwarden analyze tests/media/demo.mp4 --out out/demo
+
+test: .venv/dev-ready            ## run all tests, on real weights
+	@$(RUN)/reelwarden models pull
+	@$(RUN)/pytest
+
+check: .venv/dev-ready           ## lint, format, types, generated files
+	@$(RUN)/ruff check .
+	@$(RUN)/ruff format --check .
+	@$(RUN)/mypy
+	@$(UV) lock --check --quiet
+
+format: .venv/dev-ready          ## rewrite the code in the project's format
+	@$(RUN)/ruff check --fix .
+	@$(RUN)/ruff format .
+
+bench: .venv/dev-ready           ## measure speed against the named peers; writes benchmarks/results/
+	@$(UV) sync --quiet --frozen --group bench
+	@$(RUN)/python -m benchmarks
+
+golden: .venv/dev-ready          ## write the golden results anew; look at the diff before you commit it
+	@$(RUN)/python -m tests.golden.generate
+
+clean:                           ## remove the environment and everything made
+	rm -rf .venv .tools out
+
+.venv/run-ready: uv.lock pyproject.toml | $(UV)
+	@$(UV) sync --quiet --frozen --no-dev --inexact
+	@touch $@
+
+.venv/dev-ready: uv.lock pyproject.toml | $(UV)
+	@$(UV) sync --quiet --frozen
+	@touch $@ .venv/run-ready
+
+$(CURDIR)/.tools/bin/uv:
+	@$(PYTHON) tools/get_uv.py $(CURDIR)/.tools

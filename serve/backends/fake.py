@@ -1,0 +1,25 @@
+"""A backend without weights: outputs are computed by a plain function of the pixels. For fast tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from model_zoo.manifest import ModelSpec
+from model_zoo.values import Pixels, Tensor, Tensors
+from serve.backends.contract import checked_pixels
+
+Answer = Callable[[Pixels], Tensor]  # (N, H, W, 3) -> (N, ...)
+
+
+class FakeModel:
+    """Answer each output of a spec with a given function of the pixels."""
+
+    def __init__(self, spec: ModelSpec, answers: Mapping[str, Answer]) -> None:
+        """Take one function per output name."""
+        self._spec = spec
+        self._answers = answers
+
+    def run(self, tensors: Tensors) -> Tensors:
+        """Return one row per input row; raises BackendError where a real backend would."""
+        pixels = checked_pixels(self._spec, tensors)
+        return {name: answer(pixels) for name, answer in self._answers.items()}

@@ -1,0 +1,69 @@
+"""Give any image network the one input contract: uint8 RGB (N, H, W, 3); normalisation becomes part of its graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from model_zoo.errors import BackendError
+from model_zoo.manifest import Input, ModelSpec
+
+_INNER = "reelwarden_front"
+
+
+def with_uint8_front(spec: ModelSpec, path: Path) -> bytes:
+    """Return the serialized model, fronted by swap, cast, normalise and transpose where models.toml asks for them.
+
+    A graph that already takes uint8 NHWC RGB is returned as it is on disk. uint8 in the graph costs nothing
+    measurable on CPU, quarters the bytes that go to a GPU, and is fused by TensorRT.
+    """
+    wanted = spec.input
+    if wanted.dtype == "uint8":
+        return path.read_bytes()
+    model = onnx.load(path)
+    inputs = [i for i in model.graph.input if i.name not in {t.name for t in model.graph.initializer}]
+    if [i.name for i in inputs] != [wanted.name]:
+        raise BackendError(
+            f"{spec.name}: {path.name} has inputs {[i.name for i in inputs]}, models.toml says {wanted.name!r}"
+        )
+    inner = f"{_INNER}_{wanted.name}"
+    for node in model.graph.node:
+        node.input[:] = [inner if name == wanted.name else name for name in node.input]
+    nodes, constants = _front(wanted, inner)
+    for node in reversed(nodes):
+        model.graph.node.insert(0, node)
+    model.graph.initializer.extend(constants)
+    model.graph.input.remove(inputs[0])
+    shape = ["batch", wanted.height, wanted.width, 3]
+    model.graph.input.append(helper.make_tensor_value_info(wanted.name, TensorProto.UINT8, shape))
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def _front(wanted: Input, inner: str) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+    """Return the nodes from the uint8 input to `inner`, and their constants."""
+    constants: list[onnx.TensorProto] = []
+    steps: list[tuple[str, list[str], dict[str, object]]] = []
+
+    def constant(name: str, value: np.ndarray) -> str:  # type: ignore[type-arg]
+        constants.append(numpy_helper.from_array(value, f"{_INNER}_{name}"))
+        return f"{_INNER}_{name}"
+
+    if wanted.colour == "BGR":
+        steps.append(("Gather", [constant("bgr", np.array([2, 1, 0], np.int64))], {"axis": 3}))
+    steps.append(("Cast", [], {"to": TensorProto.FLOAT}))
+    if any(wanted.mean):
+        steps.append(("Sub", [constant("mean", np.array(wanted.mean, np.float32))], {}))
+    if wanted.std != (1.0, 1.0, 1.0):
+        steps.append(("Div", [constant("std", np.array(wanted.std, np.float32))], {}))
+    if wanted.layout == "NCHW":
+        steps.append(("Transpose", [], {"perm": [0, 3, 1, 2]}))  # (N, H, W, 3) -> (N, 3, H, W)
+    nodes, value = [], wanted.name
+    for number, (operator, extra, attributes) in enumerate(steps):
+        result = inner if number == len(steps) - 1 else f"{_INNER}_{number}"
+        nodes.append(helper.make_node(operator, [value, *extra], [result], **attributes))
+        value = result
+    return nodes, constants

@@ -1,0 +1,86 @@
+"""ONNX Runtime on the CPU: one single-threaded session whose rows are shared among the caller's worker threads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from model_zoo.errors import BackendError
+from model_zoo.manifest import ModelSpec
+from model_zoo.values import Tensor, Tensors
+from serve.backends.contract import checked_pixels
+from serve.backends.front import with_uint8_front
+
+
+class OnnxModel:
+    """Run an ONNX file on CPU.
+
+    A session with one intra-op thread computes on the thread that calls it and may be called by many at once, so N
+    workers with N slices of a batch use N cores, share one copy of the weights and never spin
+    (`benchmarks/backend.py` compares this with one session of N threads). A call with fewer rows than there are
+    workers goes to a second session, made when first needed, that spreads one row over all threads.
+    """
+
+    def __init__(self, spec: ModelSpec, path: Path, executor: Executor, threads: int) -> None:
+        """Load `path`, whose input is made uint8 RGB NHWC; `executor` has `threads` workers. Raises BackendError."""
+        self._spec = spec
+        self._executor = executor
+        self._threads = threads
+        self._content = with_uint8_front(spec, path)
+        self._narrow = self._open(threads=1)
+        self._wide = self._narrow if threads == 1 else None
+        self._input = self._narrow.get_inputs()[0]
+        self._outputs = [output.name for output in self._narrow.get_outputs()]
+        missing = set(spec.outputs) - set(self._outputs)
+        if missing:
+            raise BackendError(
+                f"{spec.name}: {path.name} has outputs {self._outputs}, models.toml wants {sorted(missing)}"
+            )
+
+    def run(self, tensors: Tensors) -> Tensors:
+        """Return every output with as many rows as the one input; raises BackendError for an input off the contract."""
+        pixels = checked_pixels(self._spec, tensors)
+        if 0 < len(pixels) < self._threads:
+            return self._named(self._infer(self._wide_session(), pixels))
+        best = self._spec.batch.best
+        rows = max(1, min(best, math.ceil(len(pixels) / self._threads)))
+        slices = [pixels[start : start + rows] for start in range(0, len(pixels), rows)] or [pixels]
+        parts = list(self._executor.map(lambda part: self._infer(self._narrow, part), slices))
+        return self._named([np.concatenate(columns) for columns in zip(*parts, strict=True)])
+
+    def _open(self, threads: int) -> onnxruntime.InferenceSession:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # constant folding of fp16 storage is announced as a warning
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            return onnxruntime.InferenceSession(self._content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise BackendError(f"{self._spec.name}: ONNX Runtime cannot load it: {_first_line(error)}") from error
+
+    def _wide_session(self) -> onnxruntime.InferenceSession:
+        if self._wide is None:
+            self._wide = self._open(self._threads)
+        return self._wide
+
+    def _infer(self, session: onnxruntime.InferenceSession, pixels: Tensor) -> Sequence[Tensor]:
+        try:
+            outputs: Sequence[Tensor] = session.run(self._outputs, {self._input.name: pixels})
+        except Exception as error:
+            raise BackendError(
+                f"{self._spec.name}: inference failed on {pixels.shape}: {_first_line(error)}"
+            ) from error
+        return outputs
+
+    def _named(self, outputs: Sequence[Tensor]) -> Tensors:
+        return dict(zip(self._outputs, outputs, strict=True))
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n", 1)[0]

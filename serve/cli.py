@@ -1,0 +1,60 @@
+"""The command `reelwarden`, also the ENTRYPOINT of the images. Exit codes: docs/cli.md."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+
+import typer
+from click.exceptions import Abort, ClickException
+
+from model_zoo.errors import ReelwardenError
+from serve.cli_analyze import analyze
+from serve.cli_models import app as models_app
+from serve.schema import report_schema
+from serve.version import VERSION
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="reelwarden",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Watch user-uploaded video with open models and answer in JSON.",
+)
+app.add_typer(models_app, name="models", help="List, fetch, verify, describe and pack model weights.")
+app.command()(analyze)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the report."""
+    typer.echo(json.dumps(report_schema(), indent=2, sort_keys=True))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(VERSION)
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int:
+    try:
+        return app(standalone_mode=False) or 0
+    except ReelwardenError as error:
+        typer.echo(f"error: {error}", err=True)
+        return error.exit_code
+    except ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, Abort):
+        typer.echo("interrupted: files that were finished are kept", err=True)
+        return INTERRUPTED

@@ -1,0 +1,117 @@
+"""`reelwarden analyze`: files and folders in, a table for people and a report.json for programs out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from model_zoo.errors import MediaError, UsageError
+from model_zoo.report import Report
+from serve.files import write_atomically
+from serve.media import find_media
+from serve.pipeline import Analyzer
+from serve.settings import load_settings
+from serve.table import findings_table, summary_line
+
+FAILED = 1
+
+
+def analyze(
+    paths: Annotated[list[Path], typer.Argument(help="Video, image or audio files, or folders of them.")],
+    out: Annotated[Path, typer.Option(help="Folder for the reports.")] = Path("out"),
+    domains: Annotated[str | None, typer.Option(help="Domains to run, with commas; all by default.")] = None,
+    interval_seconds: Annotated[float | None, typer.Option(help="How often to look at a video.")] = None,
+    models: Annotated[str | None, typer.Option(help="Models for roles: DOMAIN.ROLE=NAME, with commas.")] = None,
+    licences: Annotated[str | None, typer.Option(help="permissive, any, or SPDX ids with commas.")] = None,
+    frame_detail: Annotated[bool | None, typer.Option(help="Put every analyzed frame into the report.")] = None,
+    offline: Annotated[bool | None, typer.Option(help="Never fetch weights.")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads; all cores by default.")] = None,
+    json_lines: Annotated[bool, typer.Option("--json", help="Print one report a line instead of tables.")] = False,
+) -> None:
+    """Analyze media and write a report for each.
+
+    One file gives OUT/report.json; several give OUT/NAME/report.json, NAME being the path below the given folder.
+    """
+    settings = load_settings(
+        domains=domains,
+        interval_seconds=interval_seconds,
+        models=models,
+        licences=licences,
+        frame_detail=frame_detail,
+        offline=offline,
+        threads=threads,
+    )
+    people = Console(stderr=json_lines, highlight=False)
+    failures: list[MediaError] = []
+    inputs = _inputs(paths, out, failures)
+    if inputs:
+        with Analyzer(settings) as analyzer:
+            for item, place in inputs.items():
+                try:
+                    report = _analyze_one(analyzer, item, people)
+                except MediaError as error:
+                    failures.append(error)
+                    continue
+                write_atomically(place, report.model_dump_json(indent=2) + "\n")
+                _show(report, place, people, json_lines)
+    for error in failures:
+        typer.echo(f"error: {error}", err=True)
+    if failures:
+        raise typer.Exit(FAILED)
+
+
+def _inputs(paths: Iterable[Path], out: Path, failures: list[MediaError]) -> dict[Path, Path]:
+    """Return media file -> report file; what cannot be found is added to `failures`."""
+    names: list[tuple[Path, Path]] = []
+    for path in paths:
+        try:
+            found = find_media([path])
+        except MediaError as error:
+            failures.append(error)
+            continue
+        names += [(item, item.relative_to(path) if path.is_dir() else Path(item.name)) for item in found]
+    if len(names) == 1 and not failures:
+        return {names[0][0]: out / "report.json"}
+    places: dict[Path, Path] = {}
+    for item, name in names:
+        place = out / name / "report.json"
+        if place in places.values() and item not in places:
+            raise UsageError(
+                f"{item}: its report {place} would overwrite another's; analyze it by itself with its own --out"
+            )
+        places[item] = place
+    return places
+
+
+def _analyze_one(analyzer: Analyzer, item: Path, people: Console) -> Report:
+    """Analyze one file behind a progress bar."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]:.0f} frames/s"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=people, transient=True) as progress:
+        task = progress.add_task(item.name, total=None, rate=0.0)
+        start = perf_counter()
+
+        def show(seconds: float, total_seconds: float | None, frames: int) -> None:
+            rate = frames / (perf_counter() - start)
+            progress.update(task, completed=seconds, total=total_seconds, rate=rate)
+
+        return analyzer.analyze(item, show)
+
+
+def _show(report: Report, place: Path, people: Console, json_lines: bool) -> None:
+    if json_lines:
+        typer.echo(report.model_dump_json())
+        return
+    people.print(findings_table(report))
+    people.print(summary_line(report, place))

@@ -1,0 +1,70 @@
+"""From the wanted domains to loaded models: choose, pass the licence gate, find or fetch, load."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from model_zoo.weights import WeightPlaces, ensure_all
+
+from model_zoo.catalog import catalog, choose
+from model_zoo.domain import Domain
+from model_zoo.errors import UsageError
+from model_zoo.licences import check_licence
+from model_zoo.manifest import ModelSpec
+from model_zoo.report import ModelFacts
+from serve.backends.choose import Placed, place_model
+from serve.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A loaded model, its manifest entry and where it runs."""
+
+    spec: ModelSpec
+    placed: Placed
+
+    def facts(self, role: str) -> ModelFacts:
+        """Return what the report says of it."""
+        return ModelFacts(
+            role=role,
+            name=self.spec.name,
+            sha256=self.spec.sha256,
+            licence=self.spec.licence.weights,
+            backend=self.placed.backend,
+            device=self.placed.device,
+            device_reason=self.placed.reason,
+        )
+
+
+def choose_models(domains: Sequence[Domain], settings: Settings) -> dict[tuple[str, str], ModelSpec]:
+    """Return the model of each (domain, role) that is filled; raises UsageError, ManifestError or LicenceError."""
+    specs = catalog(settings.manifests)
+    wanted = settings.wanted_models()
+    places = {(domain.name, role): required for domain in domains for role, required in domain.roles.items()}
+    for domain, role in wanted:
+        known = [f"{d}.{r}" for d, r in places]
+        if (domain, role) not in places:
+            raise UsageError(
+                f"models={domain}.{role}: no such role among the wanted domains; there are {', '.join(known)}"
+            )
+    chosen = {}
+    for (domain, role), required in places.items():
+        name = wanted.get((domain, role))
+        if required or name:
+            chosen[domain, role] = choose(domain, role, name, specs)
+            check_licence(chosen[domain, role], settings.licences)
+    return chosen
+
+
+def load_models(domains: Sequence[Domain], settings: Settings, executor: Executor) -> dict[str, dict[str, Ready]]:
+    """Load every chosen model; the result is by domain, then by role. Raises WeightsError or BackendError too."""
+    chosen = choose_models(domains, settings)
+    places = WeightPlaces(settings.model_dir, settings.cache, settings.offline)
+    paths = ensure_all(list(chosen.values()), places)
+    models: dict[str, dict[str, Ready]] = {domain.name: {} for domain in domains}
+    for (domain, role), spec in chosen.items():
+        placed = place_model(spec, paths[spec.name], settings.device, executor, settings.threads)
+        models[domain][role] = Ready(spec, placed)
+    return models

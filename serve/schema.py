@@ -1,0 +1,19 @@
+"""The JSON Schema of the report, with the part of every domain in its place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from model_zoo.domains import DOMAINS
+from pydantic import create_model
+
+from model_zoo.report import Report, ReportModel
+
+
+def report_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of `reelwarden.report/1`."""
+    fields: dict[str, Any] = {domain.name: (domain.part | None, None) for domain in DOMAINS}
+    parts = create_model("Domains", __base__=ReportModel, **fields)
+    whole = create_model("Report", __base__=Report, domains=(parts, ...))
+    schema = whole.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "reelwarden.report/1"} | schema

@@ -1,0 +1,93 @@
+"""The settings: one frozen object, read once at the edge. An argument wins over `REELWARDEN_*`, that over a default."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from model_zoo.errors import UsageError
+from serve.media import Limits
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; field `interval_seconds` is `REELWARDEN_INTERVAL_SECONDS`, and so on.
+
+    Lists are written with commas: `REELWARDEN_DOMAINS=moderation,shots`.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="REELWARDEN_", frozen=True, extra="ignore")
+
+    domains: Annotated[tuple[str, ...], NoDecode] = Field((), description="domains to run; empty runs all of them")
+    interval_seconds: float = Field(1.0, gt=0, le=3600, description="how often sampled domains look at the video")
+    frame_detail: bool = Field(False, description="put every analyzed frame's scores and boxes into the report")
+
+    models: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="models for roles, as DOMAIN.ROLE=NAME; fills optional roles and replaces defaults"
+    )
+    manifests: Annotated[tuple[Path, ...], NoDecode] = Field((), description="models.toml files of your own")
+    licences: str = Field("permissive", description="permissive, any, or SPDX ids separated by commas")
+    model_dir: Path = Field(Path("/opt/ml/model"), description="weights laid here are used first; never written to")
+    cache: Path = Field(
+        default_factory=lambda: platformdirs.user_cache_path("reelwarden"), description="where fetched weights are kept"
+    )
+    offline: bool = Field(False, description="never fetch anything")
+
+    device: Literal["auto", "cpu"] = Field("auto", description="where models run")
+    decoder: Literal["auto", "cpu"] = Field("auto", description="which decoder reads video")
+    threads: int = Field(
+        default_factory=lambda: len(os.sched_getaffinity(0)),
+        ge=1,
+        le=256,
+        description="CPU threads for inference, and for decoding; all of the process's cores by default",
+    )
+
+    max_bytes: int = Field(Limits().max_bytes, gt=0, description="largest accepted file")
+    max_pixels: int = Field(Limits().max_pixels, gt=0, description="most pixels of one frame")
+    max_side: int = Field(Limits().max_side, gt=0, description="longest accepted side of a frame, in pixels")
+    max_duration_seconds: float = Field(Limits().max_duration_seconds, gt=0, description="longest accepted media")
+
+    @field_validator("domains", "models", "manifests", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    def limits(self) -> Limits:
+        """Return what is accepted of media."""
+        return Limits(
+            max_bytes=self.max_bytes,
+            max_pixels=self.max_pixels,
+            max_side=self.max_side,
+            max_duration_seconds=self.max_duration_seconds,
+        )
+
+    def wanted_models(self) -> dict[tuple[str, str], str]:
+        """Return (domain, role) -> model name of the `models` setting."""
+        wanted = {}
+        for item in self.models:
+            place, _, name = item.partition("=")
+            domain, _, role = place.partition(".")
+            if not (domain and role and name):
+                raise UsageError(f"models={item!r}: write DOMAIN.ROLE=NAME, e.g. moderation.body_parts=nudenet_320n")
+            wanted[domain, role] = name
+        return wanted
+
+
+def load_settings(**arguments: Any) -> Settings:
+    """Read the settings; arguments that are None count as not given."""
+    given = {name: value for name, value in arguments.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise UsageError(
+            f"setting {name}={first['input']!r}: {first['msg']}; set it by --{name.replace('_', '-')} "
+            f"or REELWARDEN_{name.upper()}"
+        ) from error

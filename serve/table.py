@@ -1,0 +1,46 @@
+"""A report as a table for the terminal."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from rich.table import Table
+
+from model_zoo.report import Report, Segment
+
+MOST_TIMES = 4  # spans of one finding that are written out
+
+
+def findings_table(report: Report) -> Table:
+    """Return one row per label of each domain: when it was seen, and how surely."""
+    table = Table("domain", "finding", "when (seconds)", "confidence", title=report.media.name, title_justify="left")
+    for name, part in report.domains.items():
+        by_label: dict[str, list[Segment]] = defaultdict(list)
+        for segment in part.segments:
+            by_label[segment.label].append(segment)
+        for label, segments in sorted(by_label.items(), key=lambda item: item[1][0].start_seconds):
+            table.add_row(name, label, _times(segments), f"{max(s.peak_confidence for s in segments):.2f}")
+        if not part.segments:
+            table.add_row(name, "[dim]nothing found[/dim]", "", "")
+    for error in report.errors:
+        table.add_row(error.domain or "", f"[red]failed: {error.message}[/red]", "", "")
+    return table
+
+
+def summary_line(report: Report, place: Path) -> str:
+    """Return where the report is, how frames were obtained and how long it took."""
+    decode = report.decode
+    line = (
+        f"{decode.frames_analyzed} frames analyzed, {decode.frames_decoded} decoded ({decode.strategy}) "
+        f"in {report.run.wall_seconds:.1f} s -> {place}"
+    )
+    if decode.truncated:
+        line += f"\n[yellow]the media broke off: {decode.truncated_reason}[/yellow]"
+    return line
+
+
+def _times(segments: list[Segment]) -> str:
+    spans = [f"{segment.start_seconds:.1f}-{segment.end_seconds:.1f}" for segment in segments[:MOST_TIMES]]
+    more = len(segments) - MOST_TIMES
+    return ", ".join(spans) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,44 @@
+"""What tests may need, and what happens when it is not there: skipped, or failed where REELWARDEN_REQUIRE names it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MEDIA = ROOT / "tests" / "media"
+RICH_MEDIA = (ROOT / os.environ.get("REELWARDEN_TEST_MEDIA", "../shared/media")).resolve()
+REQUIRED = set(filter(None, os.environ.get("REELWARDEN_REQUIRE", "").split(",")))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose needs are not met, or fail it where they must be."""
+    needs = {
+        "media": (RICH_MEDIA.is_dir(), f"no folder {RICH_MEDIA}: set REELWARDEN_TEST_MEDIA"),
+        "gpu": (Path("/dev/nvidia0").exists(), "no NVIDIA GPU"),
+    }
+    for name, (there, why) in needs.items():
+        if item.get_closest_marker(name) and not there:
+            (pytest.fail if name in REQUIRED else pytest.skip)(why)
+
+
+@pytest.fixture(autouse=True)
+def _settings_of_the_shell_do_not_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run every test with the default settings, except where weights are cached."""
+    for name in list(os.environ):
+        if name.startswith("REELWARDEN_") and name not in {"REELWARDEN_CACHE", "REELWARDEN_TEST_MEDIA"}:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def media() -> Path:
+    """Return the folder of the project's own test media."""
+    return MEDIA
+
+
+@pytest.fixture
+def rich_media() -> Path:
+    """Return the folder of the optional, richer test media."""
+    return RICH_MEDIA
