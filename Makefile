@@ -5,7 +5,7 @@ RUN := $(CURDIR)/.venv/bin
 export UV_PYTHON ?= $(PYTHON)
 export UV_PYTHON_DOWNLOADS ?= never
 
-.PHONY: demo test check format bench golden clean
+.PHONY: demo test check format bench golden docs clean
 
 demo: .venv/run-ready            ## analyze the sample video with every domain
 	@$(RUN)/reelwarden models pull
@@ -31,6 +31,9 @@ bench: .venv/dev-ready           ## measure speed against the named peers; write
 
 golden: .venv/dev-ready          ## write the golden results anew; look at the diff before you commit it
 	@$(RUN)/python -m tests.golden.generate
+
+docs: .venv/dev-ready            ## write the generated pages anew
+	@$(RUN)/python -m tools.settings_page
 
 clean:                           ## remove the environment and everything made
 	rm -rf .venv .tools out
