@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import tomllib
-from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from model_zoo.errors import ManifestError
 from model_zoo.report import Grade
+from model_zoo.sources.scheme import Source, parse
 from model_zoo.values import Anchor, Fit, Interpolation, View
+
+PACKAGE = Path(__file__).parent  # `repo:` sources and the domains' folders are relative to it
 
 
 class Entry(BaseModel):
@@ -96,13 +98,15 @@ class CoverageEntry(Entry):
 class ModelSpec(Entry):
     """One manifest entry."""
 
-    name: str
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
     domain: str
     role: str
     title: str
+    manifest: Path  # the file that holds the entry
     default: bool = False  # fills its role unless the user names another model
     decoder: str  # the domain's post-processing that understands the outputs
-    sources: tuple[str, ...] = Field(min_length=1)  # in order of preference
+    sources: tuple[tuple[Source, ...], ...] = Field(min_length=1)  # in order of preference; several parts are joined
+    file_name: str = Field(default="", pattern=r"^[^/\\]*$")  # of the weights on disk; by default as in the source
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     size_bytes: int = Field(gt=0)
     licence: Licence
@@ -116,8 +120,80 @@ class ModelSpec(Entry):
     coverage: tuple[CoverageEntry, ...] = ()
     conversion: Conversion | None = None
 
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _sources_are_written_as_text(cls, value: Any) -> Any:
+        """Parse `"scheme:where#member"`; a list inside the list is one source in several parts."""
+        if not isinstance(value, list | tuple):
+            return value
+        return tuple(
+            tuple(parse(part) for part in (source if isinstance(source, list | tuple) else (source,)))
+            for source in value
+        )
+
+    @model_validator(mode="after")
+    def _the_file_has_a_name(self) -> ModelSpec:
+        if not self.file_name:
+            if len(self.sources[0]) != 1:
+                raise ValueError("a source in several parts needs `file_name`, the name of the joined file")
+            object.__setattr__(self, "file_name", self.sources[0][0].file_name)
+        return self
+
     @model_validator(mode="after")
     def _repo_files_say_how_they_were_made(self) -> ModelSpec:
-        if any(source.startswith("repo:") for source in self.sources) and self.conversion is None:
+        if any(part.scheme == "repo" for source in self.sources for part in source) and self.conversion is None:
             raise ValueError("a `repo:` source needs a [conversion] table: recipe, source, source_sha256, parity")
         return self
+
+
+def load(domain: str) -> tuple[ModelSpec, ...]:
+    """Read the models of a domain from its `models.toml`, in the order they are written."""
+    path = PACKAGE / domain / "models.toml"
+    if not path.is_file():
+        raise ManifestError(f"domain {domain!r} has no models.toml; domains with models are {', '.join(domains())}")
+    return read(path, domain=domain)
+
+
+def domains() -> tuple[str, ...]:
+    """Return the names of the domains that bring a `models.toml`."""
+    return tuple(sorted(path.parent.name for path in PACKAGE.glob("*/models.toml")))
+
+
+def read(path: Path, domain: str | None = None) -> tuple[ModelSpec, ...]:
+    """Read a manifest; its entries belong to `domain`, or each says its own with the key `domain`."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{path}: the manifest cannot be read ({error})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ManifestError(f"{path}: not TOML: {error}") from error
+    return tuple(_spec(path, domain, name, table) for name, table in tables.items())
+
+
+def _spec(path: Path, domain: str | None, name: str, table: Any) -> ModelSpec:
+    if not isinstance(table, dict):
+        raise ManifestError(f"{path}: `{name}` stands outside a table; every model is a table like [my_model]")
+    filled = {"name": name, "manifest": path} | ({} if domain is None else {"domain": domain})
+    for key in filled.keys() & table.keys():
+        raise ManifestError(f"{path}: [{name}] {key}: leave it out, it is {str(filled[key])!r} already")
+    entry = table | filled
+    if "labels_file" in table:
+        entry["labels"] = _labels(path, name, table)
+    try:
+        spec = ModelSpec.model_validate(entry)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        place = f"[{name}] {key}" if key else f"[{name}]"
+        raise ManifestError(f"{path}: {place}: {first['msg']}; see docs/models.md") from error
+    return spec
+
+
+def _labels(path: Path, name: str, table: dict[str, Any]) -> tuple[str, ...]:
+    if "labels" in table:
+        raise ManifestError(f"{path}: [{name}] labels_file: give `labels` or `labels_file`, not both")
+    labels = path.parent / str(table["labels_file"])
+    try:
+        return tuple(labels.read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{path}: [{name}] labels_file: {labels} cannot be read ({error})") from error

@@ -1,0 +1,1 @@
+"""Where weights come from: one file per family of schemes, one way to download and to read archives."""
