@@ -62,13 +62,11 @@ class GraphBuilder:
             )
         return self.node("Cast", [self.constant(values.astype(np.float16))], {"to": TensorProto.FLOAT})
 
-    def coded_weight(
-        self, codes: NDArray[np.uint8], scale: NDArray[np.floating[Any]], least: NDArray[np.floating[Any]]
-    ) -> str:
-        """Store a tensor as bytes, to be spread to `codes * scale + least` (and folded) when the file is loaded."""
+    def coded_weight(self, codes: NDArray[np.uint8], zero: float, scale: NDArray[np.floating[Any]]) -> str:
+        """Store a tensor as bytes, to be spread to `(codes - zero) * scale` (and folded) when the file is loaded."""
         spread = self.node("Cast", [self.constant(codes)], {"to": TensorProto.FLOAT})
-        spread = self.node("Mul", [spread, self.constant(scale.astype(np.float32))])
-        return self.node("Add", [spread, self.constant(least.astype(np.float32))])
+        spread = self.node("Sub", [spread, self.constant(np.array(zero, np.float32))])
+        return self.node("Mul", [spread, self.constant(scale.astype(np.float32))])
 
     def picture(self, mean: Sequence[float], deviation: Sequence[float]) -> str:
         """Turn the input `pixels`, uint8 RGB, into `(pixels - mean) / deviation`: (N, H, W, 3) -> (N, 3, H, W)."""

@@ -30,7 +30,11 @@ class StoredWeight:
 
     def values(self) -> NDArray[np.float32]:
         """Return the weight as float32, as TensorFlow.js computes with it."""
-        return (self.codes.astype(np.float32) * np.float32(self.scale) + np.float32(self.least)).astype(np.float32)
+        return (self.codes.astype(np.float64) * self.scale + self.least).astype(np.float32)
+
+    def zero(self) -> float:
+        """Return the code that stands for 0.0; a whole number wherever the weights have both signs."""
+        return round(-self.least / self.scale, 6)
 
 
 def read_weights(model: Mapping[str, Any], content: bytes) -> dict[str, StoredWeight]:

@@ -53,16 +53,16 @@ def test_a_weight_beyond_float16_is_refused_with_its_value() -> None:
         GraphBuilder("small").weight(np.full((32, 32), 70000.0))
 
 
-def test_coded_weights_spread_to_codes_times_scale_plus_least() -> None:
+def test_coded_weights_spread_to_codes_less_zero_times_scale() -> None:
     codes = np.arange(256, dtype=np.uint8).reshape(1, 256)
     graph = GraphBuilder("coded")
-    weight = graph.coded_weight(codes, np.array(0.5), np.array(-3.0))
+    weight = graph.coded_weight(codes, 6.0, np.array(0.5))
     graph.node("MatMul", ["one", weight], output="scores")
     one = onnx.helper.make_tensor_value_info("one", onnx.TensorProto.FLOAT, ["N", 1])
     model = graph.model([one], [float_output("scores", 256)], {})
     session = onnxruntime.InferenceSession(file_bytes(model), providers=["CPUExecutionProvider"])
     found = session.run(["scores"], {"one": np.ones((2, 1), np.float32)})[0]
-    np.testing.assert_allclose(found, np.repeat(codes * 0.5 - 3.0, 2, axis=0), rtol=1e-6)
+    np.testing.assert_allclose(found, np.repeat((codes - 6.0) * 0.5, 2, axis=0), rtol=1e-6)
 
 
 def test_the_same_calls_give_the_same_bytes_and_the_notes_are_inside() -> None:
