@@ -43,7 +43,7 @@ CONVERSION = Conversion(
     licence="MIT",
     parity_against=RUNTIME,
 )
-ROUTE = f"""NSFWJS, model MobileNetV2: Copyright (c) 2019 Infinite Red, Inc., https://github.com/infinitered/nsfwjs, MIT.
+ROUTE = f"""NSFWJS MobileNetV2: Copyright (c) 2019 Infinite Red, Inc., https://github.com/infinitered/nsfwjs, MIT.
 
 Route of the weights: published by Infinite Red in the npm package {PACKAGE} {VERSION}; turned into this ONNX file by
 export/recipes/nsfwjs_mobilenet_v2.py, which keeps the 8-bit codes and folds batch normalisation into scale and bias.
