@@ -15,7 +15,6 @@ Report = Callable[[int, int], None]  # bytes that are here, bytes in all (0: not
 
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.5
-BLOCK_BYTES = 1 << 20
 
 
 class InterruptedDownloadError(WeightsError):

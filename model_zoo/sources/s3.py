@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 from model_zoo.errors import WeightsError
 from model_zoo.sources.download import (
-    BLOCK_BYTES,
     InterruptedDownloadError,
     RefusedDownloadError,
     Remote,
@@ -18,6 +17,7 @@ from model_zoo.sources.download import (
 
 _RANGE_NOT_SATISFIABLE = 416
 _SERVER_ERROR = 500
+_BLOCK_BYTES = 1 << 16  # what is lost at most when the connection breaks
 
 
 def remote(where: str) -> Remote:
@@ -36,7 +36,7 @@ def remote(where: str) -> Remote:
             answer = boto3.client("s3").get_object(Bucket=bucket, Key=key, **asked)
             going_on = re.match(rf"bytes {start}-", answer.get("ContentRange", ""))
             first = start if going_on else 0
-            yield Stream(first, first + answer["ContentLength"], answer["Body"].iter_chunks(BLOCK_BYTES))
+            yield Stream(first, first + answer["ContentLength"], answer["Body"].iter_chunks(_BLOCK_BYTES))
         except exceptions.ClientError as error:
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
             message = f"s3:{where}: {error}"
@@ -45,7 +45,7 @@ def remote(where: str) -> Remote:
             if status >= _SERVER_ERROR:
                 raise InterruptedDownloadError(message) from error
             raise RefusedDownloadError(message) from error
-        except exceptions.HTTPClientError as error:  # the connection broke
+        except (exceptions.HTTPClientError, exceptions.IncompleteReadError) as error:  # the connection broke
             raise InterruptedDownloadError(f"s3:{where}: {error}") from error
         except exceptions.BotoCoreError as error:  # no credentials, no region
             raise RefusedDownloadError(f"s3:{where}: {error}") from error

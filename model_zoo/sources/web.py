@@ -9,7 +9,6 @@ from contextlib import contextmanager
 import httpx
 
 from model_zoo.sources.download import (
-    BLOCK_BYTES,
     InterruptedDownloadError,
     RefusedDownloadError,
     Remote,
@@ -61,4 +60,6 @@ def _stream(response: httpx.Response, start: int, place: str) -> Stream:
         raise StalePartError(f"{place}: the server answered with another range than asked for")
     encoded = "content-encoding" in response.headers  # then the length is not that of the file
     length = 0 if encoded else int(response.headers.get("content-length", 0))
-    return Stream(first, first + length if length else 0, response.iter_bytes(BLOCK_BYTES))
+    return Stream(
+        first, first + length if length else 0, response.iter_bytes()
+    )  # as they come: none is lost when it breaks

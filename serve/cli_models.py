@@ -1,0 +1,163 @@
+"""`reelwarden models`: list, pull, verify, card, pack. Data goes to stdout, everything for people to stderr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+
+from model_zoo.cards import card as model_card
+from model_zoo.catalog import catalog, named
+from model_zoo.errors import UsageError, WeightsError
+from model_zoo.licences import accepts_licence, check_licence
+from model_zoo.manifest import ModelSpec
+from model_zoo.packing import pack as pack_weights
+from model_zoo.weights import WeightPlaces, ensure_all, locate
+from model_zoo.weights import verify as verify_weights
+from serve.settings import Settings, load_settings
+
+app = typer.Typer(no_args_is_help=True)
+
+Names = Annotated[
+    list[str] | None, typer.Argument(help="Models by name; all defaults without any.", show_default=False)
+]
+OfDomain = Annotated[str | None, typer.Option("--domain", help="The defaults of this domain only.")]
+
+
+@app.command("list")
+def list_models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List every model: what it is for, its licence, its size, and whether it is here."""
+    settings = load_settings()
+    specs = catalog(settings.manifests)
+    if as_json:
+        typer.echo(json.dumps([_facts(spec, settings) for spec in specs], indent=2))
+        return
+    table = Table("model", "domain.role", "default", "licence", "MB", "here", box=None, pad_edge=False)
+    for spec in specs:
+        licence = spec.licence.weights + ("" if accepts_licence(spec, settings.licences) else " (refused)")
+        here = locate(spec, _places(settings)) is not None
+        size = f"{spec.size_bytes / 1e6:.1f}"
+        table.add_row(spec.name, f"{spec.domain}.{spec.role}", _yes(spec.default), licence, size, _yes(here))
+    Console().print(table)
+
+
+@app.command()
+def pull(names: Names = None, domain: OfDomain = None) -> None:
+    """Fetch weights that are not here yet; without names, the defaults."""
+    settings = load_settings()
+    specs = _wanted(names or [], domain, settings)
+    places = _places(settings)
+    here = {spec.name for spec in specs if locate(spec, places)}
+    paths = _ensure(specs, places)
+    for spec in specs:
+        typer.echo(f"{spec.name}: {'present' if spec.name in here else 'fetched'} {paths[spec.name]}")
+
+
+@app.command()
+def verify(names: Names = None) -> None:
+    """Hash weights again; without names, every model that is here. Wrong or missing files end with exit code 3."""
+    settings = load_settings()
+    specs = catalog(settings.manifests)
+    wrong = []
+    for spec in named(names, specs) if names else specs:
+        try:
+            path = verify_weights(spec, _places(settings))
+        except WeightsError as error:
+            typer.echo(f"{spec.name}: WRONG")
+            wrong.append(str(error))
+            continue
+        if path:
+            typer.echo(f"{spec.name}: ok {path}")
+        elif names:
+            typer.echo(f"{spec.name}: MISSING")
+            wrong.append(f"{spec.name} is missing; run `reelwarden models pull {spec.name}`")
+    if wrong:
+        raise WeightsError("; and ".join(wrong))
+
+
+@app.command()
+def card(name: Annotated[str, typer.Argument(help="A model by name.")]) -> None:
+    """Print the model card: source, licence, input, quality, coverage."""
+    (spec,) = named([name], catalog(load_settings().manifests))
+    typer.echo(model_card(spec), nl=False)
+
+
+@app.command()
+def pack(
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("model.tar.gz"),
+    names: Names = None,
+    domain: OfDomain = None,
+) -> None:
+    """Write weights and licence texts to a model.tar.gz, for SageMaker or for a machine without a network."""
+    settings = load_settings()
+    specs = _wanted(names or [], domain, settings)
+    pack_weights(specs, _ensure(specs, _places(settings)), out)
+    typer.echo(f"{out}: {', '.join(spec.name for spec in specs)} ({out.stat().st_size / 1e6:.1f} MB)")
+
+
+def _wanted(names: Sequence[str], domain: str | None, settings: Settings) -> tuple[ModelSpec, ...]:
+    """Return the named models, or the defaults, of one domain where it is given, that the licence gate accepts."""
+    specs = catalog(settings.manifests)
+    if names:
+        for spec in (wanted := named(names, specs)):
+            check_licence(spec, settings.licences)
+        return wanted
+    defaults = [spec for spec in specs if spec.default and domain in {None, spec.domain}]
+    if not defaults:
+        known = ", ".join(sorted({spec.domain for spec in specs}))
+        raise UsageError(f"domain {domain!r} has no default models; domains with models are {known}")
+    for spec in defaults:
+        if not accepts_licence(spec, settings.licences):
+            typer.echo(f"{spec.name} is left out: REELWARDEN_LICENCES={settings.licences}", err=True)
+    return tuple(spec for spec in defaults if accepts_licence(spec, settings.licences))
+
+
+def _ensure(specs: Sequence[ModelSpec], places: WeightPlaces) -> dict[str, Path]:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def show(name: str, done_bytes: int, total_bytes: int) -> None:
+            if name not in tasks:
+                tasks[name] = progress.add_task(name)
+            progress.update(tasks[name], completed=done_bytes, total=total_bytes or None)
+
+        return ensure_all(specs, places, show)
+
+
+def _places(settings: Settings) -> WeightPlaces:
+    return WeightPlaces(settings.model_dir, settings.cache, settings.offline)
+
+
+def _facts(spec: ModelSpec, settings: Settings) -> dict[str, object]:
+    path = locate(spec, _places(settings))
+    return {
+        "name": spec.name,
+        "domain": spec.domain,
+        "role": spec.role,
+        "default": spec.default,
+        "title": spec.title,
+        "licence": spec.licence.weights,
+        "accepted": accepts_licence(spec, settings.licences),
+        "size_bytes": spec.size_bytes,
+        "sha256": spec.sha256,
+        "present": path is not None,
+        "path": None if path is None else str(path),
+    }
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else ""

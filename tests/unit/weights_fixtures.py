@@ -1,0 +1,52 @@
+"""Models of a few kilobytes, and manifests that point to them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from model_zoo.manifest import ModelSpec, read
+from model_zoo.weights import WeightPlaces
+
+CONTENT = bytes(range(256)) * 64
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+def write_manifest(
+    folder: Path, sources: Sequence[str | Sequence[str]], name: str = "tiny", content: bytes = CONTENT, more: str = ""
+) -> Path:
+    """Write a manifest with one model of this content."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.toml"
+    path.write_text(
+        f"""
+[{name}]
+domain = "moderation"
+role = "nsfw_score"
+title = "a few bytes"
+decoder = "opennsfw"
+sources = {json.dumps(list(sources))}
+sha256 = "{hashlib.sha256(content).hexdigest()}"
+size_bytes = {len(content)}
+outputs = ["scores"]
+file_name = "{name}.onnx"
+{more}
+licence = {{ weights = "MIT", code = "MIT", commercial = true }}
+input = {{ name = "pixels", width = 8, height = 8, fit = "stretch" }}
+""",
+        encoding="utf-8",
+    )
+    return path
+
+
+def tiny(folder: Path, *sources: str | Sequence[str], name: str = "tiny", content: bytes = CONTENT) -> ModelSpec:
+    """Return a model of this content that can be had from these sources."""
+    (spec,) = read(write_manifest(folder, sources, name, content))
+    return spec
+
+
+def places_in(folder: Path, offline: bool = False) -> WeightPlaces:
+    """Return empty places for weights."""
+    return WeightPlaces(folder / "model", folder / "cache", offline)
