@@ -14,10 +14,10 @@ from model_zoo.errors import UsageError
 Picture = NDArray[np.uint8]  # (H, W, 3) RGB
 
 
-def pictures_folder(description: str) -> Path:
+def pictures_folder(description: str, usual: str = "tests/media/images") -> Path:
     """Read the recipe's one option, `--pictures DIR`."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--pictures", type=Path, default=Path("tests/media/images"), metavar="DIR")
+    parser.add_argument("--pictures", type=Path, default=Path(usual), metavar="DIR")
     folder: Path = parser.parse_args().pictures
     if not folder.is_dir():
         raise UsageError(f"--pictures {folder} is not a folder; give one with JPEG or PNG pictures")

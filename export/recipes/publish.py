@@ -31,6 +31,11 @@ class Conversion:
     source_sha256: str
     licence: str  # SPDX id of the weights
     parity_against: str
+    script: str = ""  # of a recipe that makes several models
+
+    def recipe(self) -> str:
+        """Return the path of the recipe."""
+        return f"export/recipes/{self.script or self.name}.py"
 
     def notes(self) -> dict[str, str]:
         """Return what the ONNX file says about itself."""
@@ -38,8 +43,17 @@ class Conversion:
             "source": self.source,
             "source_sha256": self.source_sha256,
             "licence": self.licence,
-            "recipe": f"export/recipes/{self.name}.py",
+            "recipe": self.recipe(),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What goes in and comes out, by name; a file of tables has neither inputs nor an opset."""
+
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    opset: int | None = None
 
 
 def session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
@@ -82,28 +96,39 @@ def check_parity(name: str, difference: float, tolerance: float) -> None:
 
 def publish(conversion: Conversion, model: onnx.ModelProto, parity_max_abs: float, licence_text: str) -> None:
     """Write the model, its facts and its licence to the domain's weights folder."""
+    described = Described(
+        {value.name: description(value) for value in model.graph.input},
+        {value.name: description(value) for value in model.graph.output},
+        model.opset_import[0].version,
+    )
+    publish_file(conversion, f"{conversion.name}.onnx", file_bytes(model), described, parity_max_abs, licence_text)
+
+
+def publish_file(
+    conversion: Conversion, file: str, content: bytes, described: Described, parity_max_abs: float, licence_text: str
+) -> None:
+    """Write a file of weights of any kind, its facts and its licence to the domain's weights folder."""
     folder = Path("model_zoo") / conversion.domain / "weights"
     folder.mkdir(parents=True, exist_ok=True)
-    content = file_bytes(model)
     facts = {
-        "recipe": f"export/recipes/{conversion.name}.py",
+        "recipe": conversion.recipe(),
         "source": conversion.source,
         "source_sha256": conversion.source_sha256,
         "sha256": hashlib.sha256(content).hexdigest(),
         "size_bytes": len(content),
         "parity_against": conversion.parity_against,
         "parity_max_abs": float(f"{parity_max_abs:.2e}"),
-        "inputs": {value.name: described(value) for value in model.graph.input},
-        "outputs": {value.name: described(value) for value in model.graph.output},
-        "opset": model.opset_import[0].version,
+        "inputs": described.inputs,
+        "outputs": described.outputs,
+        "opset": described.opset,
     }
-    (folder / f"{conversion.name}.onnx").write_bytes(content)
+    (folder / file).write_bytes(content)
     (folder / f"{conversion.name}.json").write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
     (folder / f"{conversion.name}.LICENSE.txt").write_text(licence_text.strip() + "\n", "utf-8")
-    print(f"{conversion.name}: {len(content):,} bytes, sha256 {facts['sha256']}, parity {parity_max_abs:.2e}")
+    print(f"{file}: {len(content):,} bytes, sha256 {facts['sha256']}, parity {parity_max_abs:.2e}")
 
 
-def described(value: onnx.ValueInfoProto) -> str:
+def description(value: onnx.ValueInfoProto) -> str:
     """Say element type and shape of an input or output, such as `uint8 [N, 224, 224, 3]`."""
     kind = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type).name
     sizes = [str(size.dim_param or size.dim_value) for size in value.type.tensor_type.shape.dim]
