@@ -1,0 +1,17 @@
+"""The domains there are, in the order in which reports list them."""
+
+from __future__ import annotations
+
+from model_zoo import labels, moderation, objects, shots
+from model_zoo.domain import Domain
+from model_zoo.errors import UsageError
+
+DOMAINS: tuple[Domain, ...] = (moderation.DOMAIN, objects.DOMAIN, labels.DOMAIN, shots.DOMAIN)
+
+
+def by_name(name: str) -> Domain:
+    """Return the domain of this name; raises UsageError."""
+    for domain in DOMAINS:
+        if domain.name == name:
+            return domain
+    raise UsageError(f"domain {name!r} does not exist; there are {', '.join(domain.name for domain in DOMAINS)}")

@@ -1,0 +1,106 @@
+"""Readable names for the ImageNet classes whose first synonym says something else than it means, or too little."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from model_zoo.manifest import ModelSpec
+
+CLASSES = 1000
+FIRST = "tench"
+
+READABLE: Mapping[str, str] = {
+    "Airedale": "Airedale terrier",
+    "American egret": "great egret",
+    "Angora": "Angora rabbit",
+    "Boston bull": "Boston terrier",
+    "Cardigan": "Cardigan Welsh corgi",
+    "Leonberg": "Leonberger",
+    "Loafer": "loafer (shoe)",
+    "Madagascar cat": "ring-tailed lemur",
+    "Newfoundland": "Newfoundland dog",
+    "Pembroke": "Pembroke Welsh corgi",
+    "admiral": "admiral (butterfly)",
+    "alp": "mountain",
+    "amphibian": "amphibious vehicle",
+    "ashcan": "trash can",
+    "basset": "basset hound",
+    "beach wagon": "station wagon",
+    "bluetick": "bluetick coonhound",
+    "bow": "bow (weapon)",
+    "boxer": "boxer (dog)",
+    "brass": "memorial plaque",
+    "cab": "taxi",
+    "cairn": "cairn terrier",
+    "cellular telephone": "mobile phone",
+    "chest": "chest (box)",
+    "chow": "chow chow",
+    "clumber": "clumber spaniel",
+    "cock": "rooster",
+    "cricket": "cricket (insect)",
+    "diamondback": "diamondback rattlesnake",
+    "drake": "drake (duck)",
+    "ear": "ear of corn",
+    "file": "filing cabinet",
+    "golfcart": "golf cart",
+    "groom": "bridegroom",
+    "hand blower": "hair dryer",
+    "hip": "rose hip",
+    "ice bear": "polar bear",
+    "iron": "clothes iron",
+    "jean": "jeans",
+    "jersey": "T-shirt",
+    "kite": "kite (bird)",
+    "lesser panda": "red panda",
+    "liner": "ocean liner",
+    "loggerhead": "loggerhead turtle",
+    "maillot": "swimsuit (maillot)",
+    "monarch": "monarch (butterfly)",
+    "mortar": "mortar (bowl)",
+    "mouse": "computer mouse",
+    "nipple": "bottle teat",
+    "notebook": "notebook computer",
+    "organ": "pipe organ",
+    "patas": "patas monkey",
+    "pick": "plectrum",
+    "plane": "carpenter's plane",
+    "pop bottle": "soda bottle",
+    "pot": "flowerpot",
+    "puck": "ice hockey puck",
+    "racer": "racing car",
+    "redbone": "redbone coonhound",
+    "reel": "fishing reel",
+    "ringlet": "ringlet (butterfly)",
+    "rule": "ruler",
+    "sax": "saxophone",
+    "scale": "weighing scale",
+    "screen": "computer screen",
+    "slot": "slot machine",
+    "sorrel": "sorrel horse",
+    "stole": "stole (shawl)",
+    "streetcar": "tram",
+    "sunglass": "dark glasses",
+    "switch": "light switch",
+    "tabby": "tabby cat",
+    "tank": "tank (vehicle)",
+    "tank suit": "swimsuit (tank suit)",
+    "teddy": "teddy bear",
+    "tick": "tick (arachnid)",
+    "titi": "titi monkey",
+    "torch": "torch (flame)",
+    "upright": "upright piano",
+    "vacuum": "vacuum cleaner",
+    "walking stick": "stick insect",
+    "washer": "washing machine",
+    "water ouzel": "dipper (bird)",
+    "web site": "web page",
+    "wing": "aircraft wing",
+    "wreck": "shipwreck",
+}
+
+
+def shown_labels(spec: ModelSpec) -> tuple[str, ...]:
+    """Return the names to show for a tagger's classes; only ImageNet's are replaced."""
+    if len(spec.labels) == CLASSES and spec.labels[0] == FIRST:
+        return tuple(READABLE.get(label, label) for label in spec.labels)
+    return spec.labels

@@ -1,0 +1,94 @@
+"""From a detector's outputs to boxes, segments and tracks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_zoo.manifest import ModelSpec
+from model_zoo.objects.schema import ObjectSegment, ObjectTrack
+from model_zoo.ops.boxes import as_boxes, box_shares, nms, nms_by_class
+from model_zoo.ops.geometry import place
+from model_zoo.ops.time import SpanRule, box_series, sample_ends, segment_fields, spans, within
+from model_zoo.ops.tracks import Track, link
+from model_zoo.report import TrackPoint
+from model_zoo.values import Box, Frames, Prediction, Span, Tensors
+
+RULE = SpanRule(open_at=0.5, close_below=0.35, hold_seconds=1.5, merge_gap_seconds=2.0)
+MOST_OVERLAP = 0.6  # IoU of two boxes of one class
+SAME_THING = 0.85  # IoU of boxes of two classes: the detector wavers between names for one thing
+MOST_BOXES = 100  # of one frame
+TRACK_GAP_INTERVALS = 2.5  # a thing may be missed in two samples and still be the same
+
+
+def boxes_of_frames(outputs: Tensors, spec: ModelSpec, frames: Frames) -> list[Prediction]:
+    """Read the scores (N, A, K) of K classes and the boxes (N, A, 4) in input pixels, A being anchors."""
+    all_scores, all_boxes = (outputs[name] for name in spec.outputs)
+    to_source = place(frames.view, frames.source_width, frames.source_height).to_source
+    predictions = []
+    for seconds, scores, boxes in zip(frames.seconds.tolist(), all_scores, all_boxes, strict=True):
+        anchors, classes = np.nonzero(scores >= RULE.close_below)  # (M,), (M,)
+        found = scores[anchors, classes]
+        kept = nms_by_class(boxes[anchors], found, classes, MOST_OVERLAP)
+        kept = kept[nms(boxes[anchors[kept]], found[kept], SAME_THING)][:MOST_BOXES]
+        names = [spec.labels[index] for index in classes[kept].tolist()]
+        predictions.append(Prediction(seconds, boxes=as_boxes(to_source(boxes[anchors[kept]]), found[kept], names)))
+    return predictions
+
+
+def class_segments(
+    predictions: Sequence[Prediction], interval_seconds: float, end_seconds: float
+) -> list[ObjectSegment]:
+    """Return when each class was to be seen, in time order."""
+    seconds, series = box_series(predictions)
+    segments = [
+        ObjectSegment(
+            label=label,
+            peak_count=_peak_count(predictions, label, within(seconds, span)),
+            **segment_fields(span),
+        )
+        for label, scores in series.items()
+        for span in spans(seconds, scores, RULE, interval_seconds, end_seconds)
+    ]
+    return sorted(segments, key=lambda segment: (segment.start_seconds, segment.label))
+
+
+def tracks(
+    predictions: Sequence[Prediction],
+    cuts_seconds: Sequence[float],
+    interval_seconds: float,
+    end_seconds: float,
+    size: tuple[int, int],
+) -> list[ObjectTrack]:
+    """Follow single objects between cuts; `size` is the width and height of the source frame in pixels."""
+    seconds = np.array([prediction.seconds for prediction in predictions], np.float64)
+    ends = dict(zip(seconds.tolist(), sample_ends(seconds, interval_seconds, end_seconds).tolist(), strict=True))
+    linked = link(predictions, TRACK_GAP_INTERVALS * interval_seconds, cuts_seconds)
+    sure = [track for track in linked if max(box.confidence for box in track.boxes) >= RULE.open_at]
+    return [_report_track(number, track, ends[track.seconds[-1]], size) for number, track in enumerate(sure)]
+
+
+def _peak_count(predictions: Sequence[Prediction], label: str, inside: NDArray[np.bool_]) -> int:
+    rows = np.flatnonzero(inside).tolist()
+    return max(sum(box.label == label for box in predictions[row].boxes) for row in rows)
+
+
+def _report_track(number: int, track: Track, end_seconds: float, size: tuple[int, int]) -> ObjectTrack:
+    confidences = [box.confidence for box in track.boxes]
+    peak = int(np.argmax(confidences))
+    span = Span(
+        start_seconds=track.seconds[0],
+        end_seconds=end_seconds,
+        peak_seconds=track.seconds[peak],
+        peak=confidences[peak],
+        mean=float(np.mean(confidences)),
+        frames=len(track.boxes),
+    )
+    points = [_point(seconds, box, size) for seconds, box in zip(track.seconds, track.boxes, strict=True)]
+    return ObjectTrack(label=track.label, track=number, points=points, **segment_fields(span))
+
+
+def _point(seconds: float, box: Box, size: tuple[int, int]) -> TrackPoint:
+    return TrackPoint(seconds=round(seconds, 6), confidence=round(box.confidence, 4), box=box_shares(box, *size))

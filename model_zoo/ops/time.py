@@ -1,0 +1,147 @@
+"""From scores over time to the spans of time in which something was there.
+
+Samples are in time order; T is their number. A sample stands for the time until the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_zoo.values import Prediction, Scores, Span
+
+Seconds = NDArray[np.float64]  # (T,)
+
+LONGEST_STEP = 1.75  # a sample stands for at most so many intervals: more is a hole in the media
+
+
+@dataclass(frozen=True, slots=True)
+class SpanRule:
+    """When a span of time opens and closes."""
+
+    open_at: float  # a span needs one score this high
+    close_below: float  # lower scores do not belong to it
+    hold_seconds: float = 0.0  # a dip shorter than this does not close it
+    merge_gap_seconds: float = 0.0  # spans no further apart become one
+    min_seconds: float = 0.0  # shorter spans are dropped, unless the media itself is shorter
+    smooth_seconds: float = 0.0  # scores are first averaged over so long a window
+
+
+def sample_ends(seconds: Seconds, interval_seconds: float, end_seconds: float) -> Seconds:
+    """Return until when each sample speaks: the next one, or one interval where the next is missing or far.
+
+    An interval of 0 means that every frame was sampled. Nothing ends after `end_seconds`.
+    """
+    following = np.append(seconds[1:], np.inf)  # (T,)
+    if interval_seconds > 0:
+        far = following - seconds > LONGEST_STEP * interval_seconds
+        following = np.where(far, seconds + interval_seconds, following)
+    ends: Seconds = np.maximum(np.minimum(following, end_seconds), seconds)
+    return ends
+
+
+def smooth(seconds: Seconds, scores: Scores, window_seconds: float) -> Scores:
+    """Average each score with those less than half a window away."""
+    before = np.searchsorted(seconds, seconds - window_seconds / 2, side="left")  # (T,)
+    after = np.searchsorted(seconds, seconds + window_seconds / 2, side="right")
+    sums = np.concatenate([[0.0], np.cumsum(scores, dtype=np.float64)])  # (T + 1,)
+    means: Scores = ((sums[after] - sums[before]) / (after - before)).astype(np.float32)
+    return means
+
+
+def spans(seconds: Seconds, scores: Scores, rule: SpanRule, interval_seconds: float, end_seconds: float) -> list[Span]:
+    """Return the spans in which the scores (T,) were up, in time order."""
+    if not len(seconds):
+        return []
+    if rule.smooth_seconds > 0:
+        scores = smooth(seconds, scores, rule.smooth_seconds)
+    ends = sample_ends(seconds, interval_seconds, end_seconds)
+    carried = scores >= rule.close_below  # (T,)
+    first, last = runs(carried)
+    if not len(first):
+        return []
+    first, last = _join(first, last, seconds[first[1:]] - ends[last[:-1]] < rule.hold_seconds)
+    opened = np.maximum.reduceat(scores, first) >= rule.open_at
+    first, last = first[opened], last[opened]
+    if not len(first):
+        return []
+    first, last = _join(first, last, seconds[first[1:]] - ends[last[:-1]] <= rule.merge_gap_seconds)
+    least = min(rule.min_seconds, ends[-1] - seconds[0])
+    return [
+        _span(seconds[a : b + 1], scores[a : b + 1], carried[a : b + 1], float(ends[b]))
+        for a, b in zip(first.tolist(), last.tolist(), strict=True)
+        if ends[b] - seconds[a] >= least
+    ]
+
+
+def runs(flags: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the first and the last index of every unbroken run of true flags."""
+    edges = np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8))
+    return np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
+
+
+def score_series(predictions: Sequence[Prediction]) -> tuple[Seconds, dict[str, Scores]]:
+    """Turn sparse scores of frames into one series (T,) per label; a label not mentioned in a frame scores 0."""
+    seconds = np.array([prediction.seconds for prediction in predictions], np.float64)
+    series: dict[str, Scores] = {}
+    for row, prediction in enumerate(predictions):
+        for label, score in prediction.scores.items():
+            if label not in series:
+                series[label] = np.zeros(len(predictions), np.float32)
+            series[label][row] = score
+    return seconds, series
+
+
+def box_series(predictions: Sequence[Prediction]) -> tuple[Seconds, dict[str, Scores]]:
+    """Turn the boxes of frames into one series (T,) per label: the best confidence in each frame, 0 without a box."""
+    seconds = np.array([prediction.seconds for prediction in predictions], np.float64)
+    series: dict[str, Scores] = {}
+    for row, prediction in enumerate(predictions):
+        for box in prediction.boxes:
+            if box.label not in series:
+                series[box.label] = np.zeros(len(predictions), np.float32)
+            series[box.label][row] = max(series[box.label][row], box.confidence)
+    return seconds, series
+
+
+def within(seconds: Seconds, span: Span) -> NDArray[np.bool_]:
+    """Tell for each sample (T,) whether it belongs to a span; a span of a still image has no length, but its sample."""
+    before_end = (seconds < span.end_seconds) | (seconds == span.start_seconds)
+    inside: NDArray[np.bool_] = (seconds >= span.start_seconds) & before_end
+    return inside
+
+
+def segment_fields(span: Span) -> Mapping[str, Any]:
+    """Return the fields of a report segment that a span fills; microseconds and 4 decimals, so that answers compare."""
+    return {
+        "start_seconds": round(span.start_seconds, 6),
+        "end_seconds": round(span.end_seconds, 6),
+        "peak_seconds": round(span.peak_seconds, 6),
+        "peak_confidence": round(span.peak, 4),
+        "mean_confidence": round(span.mean, 4),
+        "frames": span.frames,
+    }
+
+
+def _join(
+    first: NDArray[np.intp], last: NDArray[np.intp], with_next: NDArray[np.bool_]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Unite neighbouring runs where the flag between them says so."""
+    breaks = np.flatnonzero(~with_next)
+    return first[np.append(0, breaks + 1)], last[np.append(breaks, len(last) - 1)]
+
+
+def _span(seconds: Seconds, scores: Scores, carried: NDArray[np.bool_], end_seconds: float) -> Span:
+    peak = int(scores.argmax())
+    return Span(
+        start_seconds=float(seconds[0]),
+        end_seconds=end_seconds,
+        peak_seconds=float(seconds[peak]),
+        peak=min(1.0, float(scores[peak])),
+        mean=min(1.0, float(scores[carried].mean(dtype=np.float64))),
+        frames=int(carried.sum()),
+    )
