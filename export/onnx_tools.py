@@ -76,6 +76,33 @@ class GraphBuilder:
             value = self.node("Sub", [value, self.constant(per_channel(mean))])
         return self.node("Mul", [value, self.constant(per_channel([1.0 / one for one in deviation]))])
 
+    def adopt(self, model: onnx.ModelProto, values: Mapping[str, str]) -> dict[str, str]:
+        """Copy another model's graph behind `values` (its input names: names here) and free a batch fixed at 1.
+
+        Nodes are taken in the order in which the outputs need them and get new names, for a converter may name and
+        order them differently on every run. Returns its output names: names here.
+        """
+        stored = {weight.name: numpy_helper.to_array(weight) for weight in model.graph.initializer}
+        maker = {output: node for node in model.graph.node for output in node.output}
+        known = {"": "", **values}
+
+        def take(name: str) -> str:
+            if name not in known:
+                known[name] = self._adopted_weight(stored[name]) if name in stored else copied(maker[name])
+            return known[name]
+
+        def copied(node: onnx.NodeProto) -> str:
+            if len(node.output) != 1:
+                raise WeightsError(f"{node.op_type} has {len(node.output)} outputs; adopt() copies nodes with one")
+            attributes = {one.name: helper.get_attribute_value(one) for one in node.attribute}
+            shape = stored.get(node.input[1]) if node.op_type == "Reshape" else None
+            if shape is not None and shape[0] == 1:
+                free = self.constant(np.array([0, *shape[1:]], np.int64))  # 0: as many rows as come in
+                return self.node("Reshape", [take(node.input[0]), free], attributes)
+            return self.node(node.op_type, [take(name) for name in node.input], attributes)
+
+        return {output.name: take(output.name) for output in model.graph.output}
+
     def model(
         self,
         inputs: Sequence[onnx.ValueInfoProto],
@@ -86,6 +113,9 @@ class GraphBuilder:
         graph = helper.make_graph(self._nodes, self._title, list(inputs), list(outputs), self._weights)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
         return finished(model, notes)
+
+    def _adopted_weight(self, values: NDArray[Any]) -> str:
+        return self.weight(values) if values.dtype == np.float32 else self.constant(values)
 
     def _name(self, kind: str) -> str:
         self._names[kind] += 1

@@ -75,3 +75,34 @@ def test_a_file_too_large_for_the_project_is_refused() -> None:
     model = small_model(np.zeros((48, 150_000)))
     with pytest.raises(WeightsError, match="at most 12000000"):
         file_bytes(model)
+
+
+def foreign_model(names: tuple[str, str]) -> onnx.ModelProto:
+    """Make what a converter might: float32 input, batch fixed at 1, names that change from run to run."""
+    helper, float32 = onnx.helper, onnx.TensorProto.FLOAT
+    first, second = names
+    nodes = [
+        helper.make_node("Reshape", ["in", f"{first}_shape"], [first]),
+        helper.make_node("Relu", [first], [second]),
+        helper.make_node("Sub", [second, first], ["out"]),
+    ]
+    shape = onnx.numpy_helper.from_array(np.array([1, -1], np.int64), f"{first}_shape")
+    ends = [helper.make_tensor_value_info(name, float32, [1, size]) for name, size in (("in", 48), ("out", 48))]
+    return helper.make_model(helper.make_graph(nodes, "foreign", ends[:1], ends[1:], [shape]))
+
+
+def adopting_model(foreign: onnx.ModelProto) -> onnx.ModelProto:
+    graph = GraphBuilder("adopting")
+    outputs = graph.adopt(foreign, {"in": graph.node("Neg", [graph.picture((0, 0, 0), (1, 1, 1))])})
+    graph.node("Identity", [outputs["out"]], output="scores")
+    return graph.model([pixels_input(4)], [float_output("scores", 48)], {})
+
+
+def test_an_adopted_graph_takes_any_batch(pixels: np.ndarray) -> None:
+    found = answers(adopting_model(foreign_model(("a", "b"))), pixels)
+    np.testing.assert_array_equal(found, pixels.transpose(0, 3, 1, 2).reshape(5, 48))
+
+
+def test_an_adopted_graph_gives_the_same_bytes_whatever_its_names() -> None:
+    first, second = (adopting_model(foreign_model(names)) for names in (("a", "b"), ("zz", "x9")))
+    assert file_bytes(first) == file_bytes(second)
