@@ -6,6 +6,7 @@ import base64
 import re
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ class FileServer:
     break_after_bytes: list[int] = field(default_factory=list)  # one answer each: the connection closes there
     statuses: list[int] = field(default_factory=list)  # one answer each, instead of the file
     credentials: str = ""  # the Authorization header that is demanded, where any is
+    pause_seconds: float = 0.0  # after each thousand bytes
     together: threading.Barrier | None = None  # answers wait until this many are asked at once
 
     def allow(self, user: str, password: str) -> None:
@@ -55,6 +57,9 @@ def serving(context: ssl.SSLContext | None = None) -> Iterator[FileServer]:
 
 class _Server(ThreadingHTTPServer):
     state: FileServer
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that went away."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -98,7 +103,12 @@ class _Handler(BaseHTTPRequestHandler):
         if status in {200, 206} and breaks:
             content = content[: breaks.pop(0)]
             self.close_connection = True
-        self.wfile.write(content)
+        if not self.server.state.pause_seconds:
+            self.wfile.write(content)
+            return
+        for start in range(0, len(content), 1000):
+            self.wfile.write(content[start : start + 1000])
+            time.sleep(self.server.state.pause_seconds)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Say nothing."""

@@ -27,7 +27,7 @@ def remote(url: str) -> Remote:
     def opened(start: int) -> Iterator[Stream]:
         # identity: a compressed transfer could not be resumed, and weights do not shrink
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
-        place = httpx.URL(url).copy_with(userinfo=b"")
+        place = httpx.URL(url).copy_with(userinfo=b"", query=None)  # both may hold secrets
         try:
             with httpx.stream(
                 "GET", url, headers=headers, follow_redirects=True, timeout=TIMEOUT_SECONDS

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from model_zoo.catalog import catalog, choose, named
 from model_zoo.errors import ManifestError, UsageError
-from model_zoo.manifest import domains, load, read
+from model_zoo.manifest import ModelSpec, domains, load, read
+from tests.conftest import ROOT
 from tests.unit.weights_fixtures import tiny, write_manifest
 
 
@@ -111,3 +113,16 @@ def test_a_model_that_does_not_fit_the_role_names_those_that_do(tmp_path: Path) 
 def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no model 'yours'; models are mine"):
         named(["yours"], [tiny(tmp_path, "file:tiny.onnx", name="mine")])
+
+
+def test_the_example_in_the_docs_is_a_manifest(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "models.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "my_models.toml").write_text(example)
+    specs = catalog([tmp_path / "my_models.toml"])
+    assert choose("moderation", "nsfw_score", "house_nsfw", specs).file_name == "house_nsfw.onnx"
+
+
+def test_the_docs_explain_every_key() -> None:
+    page = (ROOT / "docs" / "models.md").read_text("utf-8")
+    filled_in = {"name", "manifest"}
+    assert [key for key in ModelSpec.model_fields if key not in filled_in and f"`{key}`" not in page] == []

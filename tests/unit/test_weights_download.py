@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,15 +125,37 @@ def test_several_models_are_fetched_at_once(server: FileServer, tmp_path: Path) 
     assert {name: path.read_bytes() for name, path in paths.items()} == contents
 
 
-def test_two_processes_fetch_a_file_once(server: FileServer, tmp_path: Path) -> None:
-    manifest = write_manifest(tmp_path, [server.url + FILE])
+def fetching(manifest: Path, folder: Path) -> subprocess.Popen[str]:
+    """Start a process of its own that fetches the model of a manifest and prints its bytes."""
     program = (
         "import sys; from pathlib import Path; from model_zoo.manifest import read; from model_zoo.weights import *\n"
         "places = WeightPlaces(Path(sys.argv[2]) / 'model', Path(sys.argv[2]) / 'cache')\n"
-        "print(ensure(read(Path(sys.argv[1]))[0], places).read_bytes().hex())"
+        "print(ensure_all(read(Path(sys.argv[1])), places)['tiny'].read_bytes().hex())"
     )
-    command = [sys.executable, "-c", program, str(manifest), str(tmp_path)]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    command = [sys.executable, "-c", program, str(manifest), str(folder)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_three_processes_fetch_a_file_once(server: FileServer, tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path, [server.url + FILE])
+    running = [fetching(manifest, tmp_path) for _ in range(3)]
     outputs = [process.communicate(timeout=60)[0].strip() for process in running]
     assert outputs == [CONTENT.hex()] * 3
     assert len(server.asked) == 1
+
+
+def test_an_interrupted_process_stops_and_the_next_goes_on(server: FileServer, tmp_path: Path) -> None:
+    server.pause_seconds = 1.0
+    process = fetching(write_manifest(tmp_path, [server.url + FILE]), tmp_path)
+    for _ in range(1000):
+        parts = list(tmp_path.glob("cache/.work/**/*.part"))
+        if parts and parts[0].stat().st_size:
+            break
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode != 0
+    assert "KeyboardInterrupt" in errors
+    server.pause_seconds = 0.0
+    assert ensure(tiny(tmp_path, server.url + FILE), places_in(tmp_path)).read_bytes() == CONTENT
+    assert server.asked_for(FILE)[-1].startswith("bytes=")

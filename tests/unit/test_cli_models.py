@@ -1,0 +1,90 @@
+"""`reelwarden models ...` as a person types it."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from model_zoo.errors import LicenceError, ReelwardenError, UsageError, WeightsError
+from serve.cli_models import app
+from tests.unit.weights_fixtures import CONTENT, SHA256, write_manifest
+
+
+@pytest.fixture(autouse=True)
+def _own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use an empty cache and a manifest with one model beside the project's."""
+    (tmp_path / "mine.onnx").write_bytes(CONTENT)
+    monkeypatch.setenv("REELWARDEN_MANIFESTS", str(write_manifest(tmp_path, ["file:mine.onnx"], "mine")))
+    monkeypatch.setenv("REELWARDEN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("REELWARDEN_MODEL_DIR", str(tmp_path / "model"))
+    monkeypatch.setenv("REELWARDEN_OFFLINE", "1")
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+def error_of(*arguments: str) -> ReelwardenError:
+    error = run(*arguments).exception
+    assert isinstance(error, ReelwardenError)
+    return error
+
+
+def test_the_list_shows_what_is_here_and_what_is_refused() -> None:
+    lines = {line.split()[0]: line for line in run("list").stdout.splitlines()}
+    assert lines["mine"].rstrip().endswith("yes")
+    assert not lines["opennsfw"].rstrip().endswith("yes  yes")
+    rows = {row["name"]: row for row in json.loads(run("list", "--json").stdout)}
+    assert rows["mine"]["present"]
+    assert not rows["opennsfw"]["present"]
+    assert not rows["nudenet_320n"]["accepted"]
+
+
+def test_pulling_what_is_here_says_so() -> None:
+    assert run("pull", "mine").stdout.startswith("mine: present ")
+
+
+def test_pulling_offline_says_what_is_missing() -> None:
+    error = error_of("pull")
+    assert isinstance(error, WeightsError)
+    assert "open-nsfw.onnx" in str(error)
+
+
+def test_a_refused_licence_is_not_pulled() -> None:
+    assert isinstance(error_of("pull", "nudenet_320n"), LicenceError)
+    assert isinstance(error_of("pack", "nudenet_320n"), LicenceError)
+
+
+def test_the_defaults_leave_out_what_the_gate_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REELWARDEN_LICENCES", "Apache-2.0")
+    done = run("pull")
+    assert "opennsfw is left out" in done.stderr
+    assert "nanodet_g_416: present" in done.stdout
+
+
+def test_an_unknown_name_or_domain_lists_the_known_ones() -> None:
+    assert isinstance(error_of("card", "yours"), UsageError)
+    assert "objects" in str(error_of("pull", "--domain", "sports"))
+
+
+def test_verify_finds_a_wrong_file(tmp_path: Path) -> None:
+    assert run("verify", "mine").stdout.startswith("mine: ok ")
+    (tmp_path / "mine.onnx").write_bytes(CONTENT[::-1])
+    done = run("verify", "mine", "opennsfw")
+    assert done.stdout.splitlines() == ["mine: WRONG", "opennsfw: MISSING"]
+    assert SHA256 in str(done.exception)
+
+
+def test_pack_writes_a_bundle(tmp_path: Path) -> None:
+    out = tmp_path / "model.tar.gz"
+    assert run("pack", "--out", str(out), "mine").exit_code == 0
+    with tarfile.open(out) as bundle:
+        assert "mine/mine.onnx" in bundle.getnames()
+
+
+def test_a_card_is_markdown() -> None:
+    assert run("card", "mine").stdout.startswith("# mine\n")
