@@ -78,6 +78,8 @@ OTHER_DOMAINS: Mapping[str, Mapping[str, str]] = {
         "pill bottle": "Pills",
         "slot machine": "Gambling",
         "bikini": "Female Swimwear or Underwear",
+        "swimsuit (maillot)": "Female Swimwear or Underwear",
+        "swimsuit (tank suit)": "Female Swimwear or Underwear",
         "brassiere": "Female Swimwear or Underwear",
         "swimming trunks": "Male Swimwear or Underwear",
     },

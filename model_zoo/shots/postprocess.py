@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from model_zoo.ops.time import Seconds, runs, sample_ends
-from model_zoo.shots.detect import BLACK, CUT, CUT_DELAY_FRAMES, FADE
+from model_zoo.shots.detect import BLACK, CUT, CUT_DELAY_FRAMES, DARK, FADE
 from model_zoo.shots.schema import Opening, Shot, ShotsPart, Transition
 from model_zoo.values import Prediction
 
@@ -39,7 +39,7 @@ def part_of_frames(predictions: Sequence[Prediction], duration_seconds: float) -
         return ShotsPart()
     seconds = np.array([prediction.seconds for prediction in predictions], np.float64)  # (T,)
     ends = sample_ends(seconds, 0, duration_seconds)
-    cuts = [row - CUT_DELAY_FRAMES for row in _rows_with(CUT, predictions)]
+    cuts = _cuts(predictions)
     blacks = _black_runs(predictions)
     fades = _fades(blacks, cuts, _rows_with(FADE, predictions))
     boundaries = _boundaries(cuts, fades, seconds)
@@ -55,6 +55,13 @@ def part_of_frames(predictions: Sequence[Prediction], duration_seconds: float) -
 
 def _rows_with(mark: str, predictions: Sequence[Prediction]) -> list[int]:
     return [row for row, prediction in enumerate(predictions) if mark in prediction.scores]
+
+
+def _cuts(predictions: Sequence[Prediction]) -> list[int]:
+    """Return the first frames after cuts; none from dark to dark, where the detector is misled by colours of noise."""
+    dark = set(_rows_with(DARK, predictions))
+    rows = (row - CUT_DELAY_FRAMES for row in _rows_with(CUT, predictions))
+    return [row for row in rows if not {row - 1, row} <= dark]
 
 
 def _black_runs(predictions: Sequence[Prediction]) -> list[Black]:
