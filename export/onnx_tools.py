@@ -62,10 +62,13 @@ class GraphBuilder:
             )
         return self.node("Cast", [self.constant(values.astype(np.float16))], {"to": TensorProto.FLOAT})
 
-    def coded_weight(self, codes: NDArray[np.uint8], zero: float, scale: NDArray[np.floating[Any]]) -> str:
+    def coded_weight(
+        self, codes: NDArray[np.uint8] | NDArray[np.int8], zero: float, scale: NDArray[np.floating[Any]]
+    ) -> str:
         """Store a tensor as bytes, to be spread to `(codes - zero) * scale` (and folded) when the file is loaded."""
         spread = self.node("Cast", [self.constant(codes)], {"to": TensorProto.FLOAT})
-        spread = self.node("Sub", [spread, self.constant(np.array(zero, np.float32))])
+        if zero:
+            spread = self.node("Sub", [spread, self.constant(np.array(zero, np.float32))])
         return self.node("Mul", [spread, self.constant(scale.astype(np.float32))])
 
     def picture(self, mean: Sequence[float], deviation: Sequence[float]) -> str:
