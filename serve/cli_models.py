@@ -45,13 +45,17 @@ def list_models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON
     if as_json:
         typer.echo(json.dumps([_facts(spec, settings) for spec in specs], indent=2))
         return
-    table = Table("model", "domain.role", "default", "licence", "MB", "here", box=None, pad_edge=False)
+    table = Table("", "model", "domain.role", "licence", "MB", "weights", box=None, pad_edge=False)
     for spec in specs:
-        licence = spec.licence.weights + ("" if accepts_licence(spec, settings.licences) else " (refused)")
-        here = locate(spec, _places(settings)) is not None
+        if not accepts_licence(spec, settings.licences):
+            state = "refused"
+        else:
+            state = "here" if locate(spec, _places(settings)) else "missing"
+        mark = "*" if spec.default else ""
         size = f"{spec.size_bytes / 1e6:.1f}"
-        table.add_row(spec.name, f"{spec.domain}.{spec.role}", _yes(spec.default), licence, size, _yes(here))
+        table.add_row(mark, spec.name, f"{spec.domain}.{spec.role}", spec.licence.weights, size, state)
     Console().print(table)
+    typer.echo("* fills its role by default", err=True)
 
 
 @app.command()
@@ -127,7 +131,8 @@ def _wanted(names: Sequence[str], domain: str | None, settings: Settings) -> tup
 
 def _ensure(specs: Sequence[ModelSpec], places: WeightPlaces) -> dict[str, Path]:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         tasks: dict[str, TaskID] = {}
 
         def show(name: str, done_bytes: int, total_bytes: int) -> None:
@@ -157,7 +162,3 @@ def _facts(spec: ModelSpec, settings: Settings) -> dict[str, object]:
         "present": path is not None,
         "path": None if path is None else str(path),
     }
-
-
-def _yes(value: bool) -> str:
-    return "yes" if value else ""

@@ -35,9 +35,10 @@ def error_of(*arguments: str) -> ReelwardenError:
 
 
 def test_the_list_shows_what_is_here_and_what_is_refused() -> None:
-    lines = {line.split()[0]: line for line in run("list").stdout.splitlines()}
-    assert lines["mine"].rstrip().endswith("yes")
-    assert not lines["opennsfw"].rstrip().endswith("yes  yes")
+    table = [line.split() for line in run("list").stdout.splitlines()]
+    states = {row[-5]: row[-1] for row in table}
+    assert (states["mine"], states["opennsfw"], states["nudenet_320n"]) == ("here", "missing", "refused")
+    assert [row[-5] for row in table if row[0] == "*" and "moderation.nsfw_score" in row] == ["opennsfw"]
     rows = {row["name"]: row for row in json.loads(run("list", "--json").stdout)}
     assert rows["mine"]["present"]
     assert not rows["opennsfw"]["present"]
