@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from filelock import FileLock, Timeout
 
@@ -106,8 +107,7 @@ def verify(spec: ModelSpec, places: WeightPlaces) -> Path | None:
     """
     path = locate(spec, places)
     if path:
-        _stamp(spec, places).unlink(missing_ok=True)
-        _checked(spec, path, places)
+        _hashed(spec, path, places)
     return path
 
 
@@ -130,6 +130,11 @@ def _checked(spec: ModelSpec, path: Path, places: WeightPlaces) -> Path:
     with contextlib.suppress(OSError):
         if _stamp(spec, places).read_text(encoding="utf-8") == _seen(path):
             return path
+    return _hashed(spec, path, places)
+
+
+def _hashed(spec: ModelSpec, path: Path, places: WeightPlaces) -> Path:
+    """Return `path` if its sha256 is right, and remember that it was."""
     if (found := _sha256(path)) != spec.sha256:
         _refuse(spec, path, found, places)
     _remember(spec, path, places)
@@ -152,7 +157,7 @@ def _stamp(spec: ModelSpec, places: WeightPlaces) -> Path:
     return places.cache / ".verified" / spec.sha256
 
 
-def _refuse(spec: ModelSpec, path: Path, found: str, places: WeightPlaces) -> None:
+def _refuse(spec: ModelSpec, path: Path, found: str, places: WeightPlaces) -> NoReturn:
     message = f"{spec.name}: {path} has sha256 {found}, expected {spec.sha256}"
     if path.is_relative_to(places.cache):
         with contextlib.suppress(OSError):
