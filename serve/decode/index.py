@@ -1,0 +1,128 @@
+"""Read the times and kinds of all packets of a video stream by demuxing alone; nothing is decoded."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+
+import av
+import numpy as np
+from av.packet import Packet
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from model_zoo.errors import CorruptMediaError
+from serve.containers import open_container
+from serve.decode.references import disposable_reader
+from serve.limits import check_duration
+from serve.media import Media
+
+Flags = NDArray[np.bool_]
+_NO_TIME = np.iinfo(np.int64).min
+_KEY, _DISPOSABLE, _HIDDEN, _DAMAGED = 1, 2, 4, 8
+
+
+@dataclass(frozen=True, slots=True)
+class PacketIndex:
+    """Every packet of one video stream, in decoding order (P packets); 9 bytes a packet while it is read."""
+
+    ticks: NDArray[np.int64]  # (P,) presentation time in units of `tick_seconds`, by the container's clock
+    key: Flags  # (P,) decoding can start here
+    disposable: Flags  # (P,) no other frame refers to it
+    shown: Flags  # (P,) not cut away by an edit list
+    tick_seconds: float
+    start_seconds: float  # the container's clock at second 0
+    frame_seconds: float  # usual distance of two frames
+    end_seconds: float  # of the last frame
+    timed: bool  # every packet has a time of its own; else only the decoder knows the times
+    broke_off: str | None  # why the file ends before its header says
+
+    def seconds(self, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Turn ticks of the container's clock into seconds of the presentation."""
+        return ticks.astype(np.float64) * self.tick_seconds - self.start_seconds
+
+
+def read_index(media: Media) -> PacketIndex:
+    """Demux the whole file once. Raises MediaLimitError where the packets outlast the limit, whatever the header says.
+
+    Raises CorruptMediaError when not one packet can be read.
+    """
+    video = media.facts.video
+    if video is None:
+        raise ValueError(f"{media.facts.name}: has no video stream to index")
+    ticks, flags = array("q"), bytearray()
+    broke_off = None
+    with open_container(media.path, media.limits) as container:
+        stream = container.streams[video.stream_index]
+        assert isinstance(stream, VideoStream)  # noqa: S101 - narrows the type; open_media chose a video stream
+        tick_seconds = float(stream.time_base or 1 / av.time_base)
+        most_ticks = int((media.limits.max_duration_seconds + media.start_seconds) / tick_seconds)
+        codec = stream.codec_context
+        is_disposable = disposable_reader(codec.codec.canonical_name, bytes(codec.extradata or b""))
+        try:
+            for packet in container.demux(stream):
+                if packet.size == 0:
+                    continue
+                time = packet.pts
+                ticks.append(_NO_TIME if time is None else time)
+                flags.append(_flags(packet) or (_DISPOSABLE if is_disposable(memoryview(packet)) else 0))
+                if time is not None and time > most_ticks:
+                    seconds = time * tick_seconds - media.start_seconds
+                    check_duration(media.facts.name, seconds, media.limits, "by the times of its packets")
+        except av.error.FFmpegError as error:
+            broke_off = error.strerror or str(error)
+        promised = stream.frames
+    if not ticks:
+        raise CorruptMediaError(f"{media.facts.name}: no video packet could be read; upload the file again")
+    return _assemble(media, np.array(ticks), np.frombuffer(flags, np.uint8), tick_seconds, promised, broke_off)
+
+
+def _flags(packet: Packet[VideoStream]) -> int:
+    return (
+        _KEY * packet.is_keyframe
+        | _DISPOSABLE * packet.is_disposable
+        | _HIDDEN * packet.is_discard
+        | _DAMAGED * packet.is_corrupt
+    )
+
+
+def _assemble(
+    media: Media,
+    ticks: NDArray[np.int64],
+    flags: NDArray[np.uint8],
+    tick_seconds: float,
+    promised: int,
+    broke_off: str | None,
+) -> PacketIndex:
+    known = np.sort(ticks[(ticks != _NO_TIME) & (flags & _HIDDEN == 0)])
+    gaps = np.diff(known)
+    timed = len(known) > 0 and bool((ticks != _NO_TIME).all()) and bool((gaps > 0).all())
+    rate = media.facts.video.frame_rate if media.facts.video else None
+    frame_seconds = float(np.median(gaps)) * tick_seconds if len(gaps) and timed else 1.0 / rate if rate else 0.04
+    end_seconds = (
+        float(known[-1]) * tick_seconds - media.start_seconds + frame_seconds
+        if len(known)
+        else len(ticks) * frame_seconds
+    )
+    return PacketIndex(
+        ticks=ticks,
+        key=flags & _KEY != 0,
+        disposable=flags & _DISPOSABLE != 0,
+        shown=flags & _HIDDEN == 0,
+        tick_seconds=tick_seconds,
+        start_seconds=media.start_seconds,
+        frame_seconds=frame_seconds,
+        end_seconds=end_seconds,
+        timed=timed,
+        broke_off=broke_off or _missing(media, len(ticks), promised, end_seconds, bool((flags & _DAMAGED).any())),
+    )
+
+
+def _missing(media: Media, packets: int, promised: int, end_seconds: float, damaged: bool) -> str | None:
+    """Say what the header promised and the file does not hold."""
+    if promised > packets:
+        return f"the file holds {packets:,} of the {promised:,} frames in its header"
+    duration = media.facts.video.duration_seconds if media.facts.video else None
+    if duration is not None and end_seconds < duration - max(1.0, 0.05 * duration):
+        return f"the video ends at {end_seconds:.2f} s of the {duration:.2f} s in its header"
+    return "the last packet is cut off" if damaged else None

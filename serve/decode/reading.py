@@ -1,0 +1,118 @@
+"""Read the frames of a media file: plan, decode ahead of the reader, and say afterwards how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack
+from types import TracebackType
+
+import numpy as np
+
+from model_zoo.report import DecodeFacts
+from model_zoo.values import Frames
+from serve.decode.ahead import ahead as run_ahead
+from serve.decode.choose import choose
+from serve.decode.cpu import frames
+from serve.decode.index import read_index
+from serve.decode.wanted import DecodeLog, Wanted
+from serve.media import Media
+from serve.sampling import Due, Plan, make_plan
+
+__all__ = ["Reading", "Wanted", "read"]
+
+
+class Reading:
+    """The batches of one media file: enter it, iterate over (index into `wanted`, Frames), then ask for `facts`."""
+
+    def __init__(self, media: Media, wanted: Sequence[Wanted], backend: str, threads: int, ahead: int) -> None:
+        self._media, self._wanted, self._threads, self._ahead = media, tuple(wanted), threads, ahead
+        self._backend, self._backend_reason = choose(media, backend)
+        self._log = DecodeLog()
+        self._stack = ExitStack()
+        self._broke_off: str | None = None
+        self.plan: Plan = _nothing("nothing was read yet", len(self._wanted))
+
+    def __enter__(self) -> Reading:
+        self.plan, self._broke_off = _plan(self._media, self._wanted)
+        self._batches = self._stack.enter_context(run_ahead(self._frames(), self._ahead))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def __iter__(self) -> Iterator[tuple[int, Frames]]:
+        return self._batches
+
+    def _frames(self) -> Generator[tuple[int, Frames], None, None]:
+        yield from frames(self._media, self._wanted, self.plan, self._log, self._threads)
+
+    @property
+    def expected(self) -> tuple[int, ...]:
+        """How many frames each asker is going to get, if the file holds what its packets promise."""
+        shown = len(self.plan.needed)
+        return tuple(shown if due.every else len(due.ticks) for due in self.plan.due)
+
+    @property
+    def facts(self) -> DecodeFacts:
+        """How the frames were obtained; complete once the iteration is over."""
+        log, plan = self._log, self.plan
+        broke_off = self._broke_off or log.broke_off
+        if broke_off is None and log.damaged_packets and _ended_early(log, plan):
+            broke_off = f"{log.damaged_packets:,} packets could not be decoded: {log.last_damage}"
+        return DecodeFacts(
+            backend=self._backend,
+            backend_reason=self._backend_reason,
+            strategy=plan.strategy,
+            strategy_reason=plan.reason,
+            interval_seconds=plan.interval_seconds,
+            tolerance_seconds=plan.tolerance_seconds,
+            keyframe_interval_seconds=plan.keyframe_interval_seconds,
+            frames_decoded=log.frames_decoded,
+            frames_analyzed=log.frames_analyzed,
+            analyzed_seconds=self._analyzed_seconds(),
+            last_good_seconds=log.last_good_seconds,
+            truncated=broke_off is not None,
+            truncated_reason=broke_off,
+        )
+
+    def _analyzed_seconds(self) -> float:
+        """Return the end of the video, or of the last frame before it broke off in the decoder."""
+        if self._log.broke_off is None and not _ended_early(self._log, self.plan):
+            return self.plan.end_seconds
+        return (self._log.last_good_seconds or 0.0) + self.plan.frame_seconds
+
+
+def read(media: Media, wanted: Sequence[Wanted], backend: str = "auto", threads: int = 2, ahead: int = 4) -> Reading:
+    """Prepare one decode of a media file that serves all of `wanted`.
+
+    `threads` decode, at most `ahead` batches wait for the reader. Raises BackendError at once for an unknown backend;
+    entering raises MediaLimitError or CorruptMediaError, iterating CorruptMediaError before the first batch.
+    """
+    return Reading(media, wanted, backend, threads, ahead)
+
+
+def _plan(media: Media, wanted: Sequence[Wanted]) -> tuple[Plan, str | None]:
+    if media.facts.video is None:
+        return _nothing("there is no picture in it", len(wanted)), None
+    if not wanted:
+        return _nothing("no frames were asked for", 0), None
+    if media.facts.kind == "image":
+        return _one_picture(len(wanted)), None
+    index = read_index(media)
+    return make_plan(index, [item.interval_seconds for item in wanted]), index.broke_off
+
+
+def _nothing(reason: str, askers: int) -> Plan:
+    due = tuple(Due(every=False, ticks=np.empty(0, np.int64)) for _ in range(askers))
+    return Plan("none", reason, 0.0, 0.0, None, np.empty(0, bool), due, 0.0, 0.0)
+
+
+def _one_picture(askers: int) -> Plan:
+    due = tuple(Due(every=True, ticks=np.empty(0, np.int64)) for _ in range(askers))
+    return Plan("image", "a single picture", 0.0, 0.0, None, np.ones(1, bool), due, 0.0, 0.0)
+
+
+def _ended_early(log: DecodeLog, plan: Plan) -> bool:
+    return log.frames_decoded < 0.9 * int(plan.needed.sum())

@@ -1,0 +1,32 @@
+"""What is asked of a decoder, and what it tells of its work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from model_zoo.values import View
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One stream of frames that somebody wants: how they look, how often they come, how many at a time.
+
+    With an interval of 0 every frame is delivered. Otherwise sample k is the frame nearest to k intervals after the
+    first frame of the video; a frame that is nearest to several of these times is delivered once.
+    """
+
+    view: View
+    interval_seconds: float
+    batch: int
+
+
+@dataclass(slots=True)
+class DecodeLog:
+    """What happened while decoding; written by the decoder's thread, read when it is over."""
+
+    frames_decoded: int = 0
+    frames_analyzed: int = 0
+    last_good_seconds: float | None = None
+    damaged_packets: int = 0
+    last_damage: str = ""
+    broke_off: str | None = None

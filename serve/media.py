@@ -1,0 +1,229 @@
+"""Open media: what the file is, which streams are used, and whether the limits allow it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import av
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Disposition, Stream
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from model_zoo.errors import CorruptMediaError, MediaNotFoundError, UnsupportedMediaError
+from model_zoo.report import AudioFacts, MediaFacts, VideoFacts
+from serve.containers import MEDIA_SUFFIXES, is_still_picture, open_container
+from serve.limits import Limits, check_bytes, check_duration, check_picture
+
+__all__ = ["Limits", "Media", "find_media", "open_media"]
+
+AnyStream = TypeVar("AnyStream", bound=Stream)
+
+_COVER_ART = Disposition.attached_pic | Disposition.timed_thumbnails
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """An opened media file: its facts, and what a decoder needs to know besides."""
+
+    path: Path
+    facts: MediaFacts
+    limits: Limits
+    start_seconds: float  # the container's clock when the presentation begins, which is second 0 everywhere else
+
+
+def find_media(paths: Iterable[Path]) -> list[Path]:
+    """List the media files named by files and folders; folders are walked in sorted order, by suffix.
+
+    Raises MediaNotFoundError for a path that does not exist and for a folder without media.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(
+                file for file in path.rglob("*") if file.suffix.lower() in MEDIA_SUFFIXES and file.is_file()
+            )
+            if not inside:
+                raise MediaNotFoundError(
+                    f"{path}: no media in this folder; files must end in one of {' '.join(sorted(MEDIA_SUFFIXES))}"
+                )
+            found += inside
+        elif path.exists():
+            found.append(path)
+        else:
+            raise MediaNotFoundError(f"{path}: no such file or folder; check the spelling")
+    return list(dict.fromkeys(found))
+
+
+def open_media(path: Path, limits: Limits) -> Media:
+    """Read what the file is and decode its first frame; limits are checked on the header, before that.
+
+    Raises MediaNotFoundError, MediaLimitError, UnsupportedMediaError or CorruptMediaError.
+    """
+    if not path.is_file():
+        raise MediaNotFoundError(f"{path}: no such file; check the spelling")
+    size = path.stat().st_size
+    if size == 0:
+        raise CorruptMediaError(f"{path.name}: the file has 0 bytes; upload it again")
+    check_bytes(path.name, size, limits)
+    with open_container(path, limits) as container:
+        return _read_facts(path, size, container, limits)
+
+
+def _read_facts(path: Path, size: int, container: InputContainer, limits: Limits) -> Media:
+    still = _is_still(path)
+    duration = None if still or container.duration is None else container.duration / av.time_base
+    check_duration(path.name, duration, limits, "says the header")
+    video = _default_video(container)
+    audio = _default_audio(container)
+    if video is None and audio is None:
+        raise UnsupportedMediaError(f"{path.name}: neither a picture nor a sound stream in it; nothing can be analyzed")
+    kind: Literal["video", "audio", "image"] = "audio" if video is None else "image" if still else "video"
+    words = [_stream_in_words(stream, stream in (video, audio)) for stream in container.streams]
+    start_seconds = 0.0 if still or container.start_time is None else container.start_time / av.time_base
+    audio_facts = None if audio is None else _audio_facts(audio)
+    container_name = container.format.name
+    video_facts = None if video is None else _video_facts(path, container, video, limits, still=still)
+    facts = MediaFacts(
+        name=path.name,
+        kind=kind,
+        sha256=_sha256(path),
+        size_bytes=size,
+        container=container_name,
+        duration_seconds=duration,
+        video=video_facts,
+        audio=audio_facts,
+        streams=words,
+    )
+    return Media(path=path, facts=facts, limits=limits, start_seconds=start_seconds)
+
+
+def _is_still(path: Path) -> bool:
+    with path.open("rb") as file:
+        return is_still_picture(file.read(64))
+
+
+def _default_video(container: InputContainer) -> VideoStream | None:
+    """Choose the stream marked as default, and of several the one with most pixels; cover art is never chosen."""
+    streams = [stream for stream in container.streams.video if not stream.disposition & _COVER_ART]
+    decodable = [stream for stream in streams if stream.codec_context is not None]
+    if streams and not decodable:
+        raise UnsupportedMediaError(
+            f"{Path(container.name).name}: no decoder for its video codec; convert it to H.264 in MP4"
+        )
+    return _best(decodable, [stream.width * stream.height for stream in decodable])
+
+
+def _default_audio(container: InputContainer) -> AudioStream | None:
+    streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    return _best(streams, [stream.codec_context.channels for stream in streams])
+
+
+def _best(streams: Sequence[AnyStream], sizes: Sequence[int]) -> AnyStream | None:
+    """Return the largest of the default streams, or of all where none is marked; the first of equals."""
+    ranked = [
+        (bool(stream.disposition & Disposition.default), size, -stream.index)
+        for stream, size in zip(streams, sizes, strict=True)
+    ]
+    return streams[ranked.index(max(ranked))] if ranked else None
+
+
+def _audio_facts(stream: AudioStream) -> AudioFacts:
+    codec = stream.codec_context
+    return AudioFacts(
+        stream_index=stream.index,
+        codec=codec.codec.canonical_name,
+        sample_rate=codec.sample_rate,
+        channels=codec.channels,
+        language=_language(stream),
+    )
+
+
+def _video_facts(
+    path: Path, container: InputContainer, stream: VideoStream, limits: Limits, *, still: bool
+) -> VideoFacts:
+    codec = stream.codec_context
+    check_picture(path.name, codec.width, codec.height, limits)
+    frame = _first_frame(path, container, stream, limits)
+    check_picture(path.name, frame.width, frame.height, limits)
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    width, height = max(1, round(frame.width * aspect)), frame.height
+    check_picture(path.name, width, height, limits)
+    rotation = round(-frame.rotation / 90) * 90 % 360
+    if rotation in (90, 270):
+        width, height = height, width
+    return VideoFacts(
+        stream_index=stream.index,
+        codec=codec.codec.canonical_name,
+        profile=None if stream.profile is None else str(stream.profile),
+        pixel_format=frame.format.name,
+        width=width,
+        height=height,
+        coded_width=frame.width,
+        coded_height=frame.height,
+        rotation_degrees=rotation,
+        sample_aspect_ratio=f"{aspect.numerator}:{aspect.denominator}",
+        interlaced=frame.interlaced_frame,
+        frame_rate=None if still or not stream.average_rate else float(stream.average_rate),
+        start_seconds=0.0 if still or frame.pts is None else float(frame.time),
+        duration_seconds=(
+            None
+            if still or stream.duration is None or not stream.time_base
+            else float(stream.duration * stream.time_base)
+        ),
+    )
+
+
+def _first_frame(path: Path, container: InputContainer, stream: VideoStream, limits: Limits) -> VideoFrame:
+    """Decode up to the first frame: it alone tells rotation and interlacing, and that the codec can be decoded."""
+    codec = stream.codec_context
+    codec.options = {"max_pixels": str(limits.max_pixels)}
+    damage = "the stream holds no key frame"
+    packets = (packet for packet in container.demux(stream))
+    while True:
+        try:
+            packet = next(packets)
+            for frame in codec.decode(packet if packet.size else None):
+                return frame
+        except StopIteration:
+            break
+        except av.error.FFmpegError as error:
+            damage = error.strerror or str(error)
+    raise CorruptMediaError(
+        f"{path.name}: not one frame of video stream #{stream.index} ({codec.name}) could be decoded: {damage}; "
+        "upload the file again or repair it"
+    )
+
+
+def _stream_in_words(stream: Stream, chosen: bool) -> str:
+    """Describe a stream in one line, e.g. "#0 video h264 854x480 25 fps (default) - used"."""
+    words: list[str] = [f"#{stream.index}", stream.type]
+    codec = stream.codec_context
+    words += ["of an unknown codec"] if codec is None else [codec.codec.canonical_name]
+    if isinstance(codec, VideoCodecContext):
+        words += [f"{codec.width}x{codec.height}"]
+        words += [f"{float(stream.average_rate):g} fps"] if stream.average_rate else []
+    elif isinstance(codec, AudioCodecContext):
+        words += [f"{codec.sample_rate} Hz", f"{codec.channels} channels"]
+    language = _language(stream)
+    words += [language] if language else []
+    words += ["cover art"] if stream.disposition & _COVER_ART else []
+    words += ["(default)"] if stream.disposition & Disposition.default else []
+    return " ".join(words) + (" - used" if chosen else "")
+
+
+def _language(stream: Stream) -> str | None:
+    return stream.language if stream.language not in (None, "und") else None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

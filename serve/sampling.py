@@ -1,0 +1,213 @@
+"""Choose which packets to decode: the fewest that still give a frame within the tolerance of every asked time.
+
+The index of packets tells, before anything is decoded, which frame is nearest to every asked time and which packets
+it hangs on: those from the key frame before it that other frames refer to. All others are dropped. A sample may move
+to a key frame next to it, by at most a quarter of its interval and half a second, where that lets the decoder skip
+the end of a group of pictures. The tolerance in the plan is the largest distance that really occurs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serve.decode.index import Flags, PacketIndex
+
+Strategy = Literal["all", "skip_nonreference", "seek", "keyframes", "image", "none"]
+Ticks = NDArray[np.int64]
+Positions = NDArray[np.intp]
+
+MOST_SHIFT_SHARE = 0.25  # of the interval
+MOST_SHIFT_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Which frames one asker is given."""
+
+    every: bool  # whatever comes out of the decoder
+    ticks: Ticks  # (S,) else: the first frame at or after each of these times, ascending
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which packets are decoded, which frames are delivered, and why so."""
+
+    strategy: Strategy
+    reason: str
+    interval_seconds: float
+    tolerance_seconds: float
+    keyframe_interval_seconds: float | None
+    needed: Flags  # (P,) packets to decode, in decoding order
+    due: tuple[Due, ...]  # one per asker
+    end_seconds: float  # of the last frame
+    frame_seconds: float  # usual distance of two frames
+
+
+def most_shift_seconds(interval_seconds: float) -> float:
+    """Return how far a sample may move from its asked time to a key frame."""
+    return min(MOST_SHIFT_SHARE * interval_seconds, MOST_SHIFT_SECONDS)
+
+
+def make_plan(index: PacketIndex, intervals_seconds: Sequence[float]) -> Plan:
+    """Plan one decode that serves all the intervals; 0 asks for every frame."""
+    if not index.timed:
+        return _plan_untimed(index, intervals_seconds)
+    order = np.flatnonzero(index.shown)
+    order = order[np.argsort(index.ticks[order], kind="stable")]  # (F,) positions of shown frames, by time
+    every = [interval == 0 for interval in intervals_seconds]
+    # where all is decoded anyway, moving a sample saves nothing
+    chosen = [_choose(index, order, interval, movable=not any(every)) for interval in intervals_seconds]
+    targets = np.zeros(len(index.ticks), bool)
+    for positions, _ in chosen:
+        targets[positions] = True
+    needed = np.ones_like(targets) if any(every) else _needed(index, targets)
+    tolerance = max([shift for _, shift in chosen], default=0.0)
+    return Plan(
+        strategy=_strategy(index, needed),
+        reason=_reason(index, needed, targets, min(intervals_seconds, default=0.0)),
+        interval_seconds=min(intervals_seconds, default=0.0),
+        tolerance_seconds=tolerance,
+        keyframe_interval_seconds=_keyframe_interval(index),
+        needed=needed,
+        due=tuple(
+            Due(every=all_, ticks=np.sort(index.ticks[positions]))
+            for all_, (positions, _) in zip(every, chosen, strict=True)
+        ),
+        end_seconds=index.end_seconds,
+        frame_seconds=index.frame_seconds,
+    )
+
+
+def _asked(first_seconds: float, end_seconds: float, interval_seconds: float) -> NDArray[np.float64]:
+    """Return the asked times: every interval from the first frame on, up to the end of the last frame."""
+    count = max(1, int(np.ceil((end_seconds - first_seconds) / interval_seconds - 1e-9)))
+    return first_seconds + np.arange(count, dtype=np.float64) * interval_seconds
+
+
+def _choose(index: PacketIndex, order: Positions, interval_seconds: float, *, movable: bool) -> tuple[Positions, float]:
+    """Return the positions (S,) of the frames to deliver and their largest distance from an asked time."""
+    if interval_seconds == 0:
+        return order, 0.0
+    times = index.seconds(index.ticks[order])  # (F,) ascending
+    asked = _asked(times[0], times[-1] + index.frame_seconds / 2, interval_seconds)
+    exact = order[_nearest(times, asked)]
+    most_shift = most_shift_seconds(interval_seconds)
+    chosen = _move_to_keyframes(index, order, asked, exact, most_shift) if movable else exact
+    distance = np.abs(index.seconds(index.ticks[chosen]) - asked)
+    positions, group = np.unique(chosen, return_inverse=True)
+    least = np.full(len(positions), np.inf)
+    np.minimum.at(least, group, distance)  # a frame may be nearest to several asked times
+    return positions, float(least.max())
+
+
+def _nearest(times: NDArray[np.float64], asked: NDArray[np.float64]) -> Positions:
+    """Return for each asked time the position of the nearest of the ascending times; the earlier one of two."""
+    after = np.clip(np.searchsorted(times, asked), 1, max(1, len(times) - 1))
+    if len(times) == 1:
+        return np.zeros(len(asked), np.intp)
+    before = after - 1
+    return np.where(asked - times[before] <= times[after] - asked + 1e-9, before, after)
+
+
+def _move_to_keyframes(
+    index: PacketIndex, order: Positions, asked: NDArray[np.float64], exact: Positions, most_shift: float
+) -> Positions:
+    """Move the last samples of each group of pictures to a key frame, where one is near enough.
+
+    Only the last ones: what comes before another sample of its group has to be decoded anyway.
+    """
+    keys = order[index.key[order]]
+    if len(keys) == 0:
+        return exact
+    key_times = index.seconds(index.ticks[keys])
+    near = keys[_nearest(key_times, asked)]
+    movable = np.abs(index.seconds(index.ticks[near]) - asked) <= most_shift + 1e-9
+    group = np.cumsum(index.key)[exact]  # (S,) the group of pictures of each sample
+    fixed_end = np.zeros(int(group.max()) + 1, np.intp)  # last position of a sample that cannot move, by group
+    np.maximum.at(fixed_end, group[~movable], exact[~movable] + 1)
+    return np.where(movable & (exact >= fixed_end[group]), near, exact)
+
+
+def _needed(index: PacketIndex, targets: Flags) -> Flags:
+    """Return the packets (P,) that the target frames hang on."""
+    packets = len(index.ticks)
+    positions = np.arange(packets)
+    keys = np.flatnonzero(index.key)
+    if len(keys) == 0 or keys[0] > 0:
+        keys = np.concatenate([[0], keys])  # without a key frame to start from, decoding starts at the beginning
+    group = np.searchsorted(keys, positions, side="right") - 1
+    leading = index.ticks < index.ticks[keys[group]]  # shown before its key frame: hangs on the group before, too
+    start = keys[np.where(leading, np.maximum(group - 1, 0), group)]
+    trailing_cover = _cover(start, np.flatnonzero(targets & ~leading), packets)
+    leading_cover = _cover(start, np.flatnonzero(targets & leading), packets)
+    referred = ~index.disposable & (trailing_cover & ~leading | leading_cover)
+    return referred | targets
+
+
+def _cover(start: Positions, targets: Positions, packets: int) -> Flags:
+    """Mark all packets from the start of each target to the target."""
+    steps = np.zeros(packets + 1, np.int64)
+    np.add.at(steps, start[targets], 1)
+    np.add.at(steps, targets + 1, -1)
+    return np.cumsum(steps[:-1]) > 0
+
+
+def _strategy(index: PacketIndex, needed: Flags) -> Strategy:
+    """Name the plan by what saves most."""
+    dropped = ~needed
+    if not dropped.any():
+        return "all"
+    if index.key[needed].all():
+        return "keyframes"
+    unreferred = int((dropped & index.disposable).sum())
+    return "skip_nonreference" if unreferred >= 0.9 * int(dropped.sum()) else "seek"
+
+
+def _reason(index: PacketIndex, needed: Flags, targets: Flags, interval_seconds: float) -> str:
+    """Say in one sentence why the plan is what it is."""
+    packets, decoded, samples = len(needed), int(needed.sum()), int(targets.sum())
+    spacing = _keyframe_interval(index)
+    keys = "a single key frame" if spacing is None else f"key frames every {spacing:.2f} s"
+    asked = "every frame is asked for" if interval_seconds == 0 else f"{samples:,} samples every {interval_seconds:g} s"
+    strategy = _strategy(index, needed)
+    if strategy == "all" and interval_seconds == 0:
+        return f"{asked}, so all {packets:,} are decoded"
+    if strategy == "all":
+        return f"{asked} hang on all {packets:,} frames: {keys} and no frame that others do not refer to"
+    saved = f"{decoded:,} of {packets:,} frames are decoded"
+    if strategy == "keyframes":
+        return f"{asked} all find a key frame within their tolerance ({keys}): {saved}"
+    if strategy == "skip_nonreference":
+        return f"{asked} with {keys}: the frames that no other refers to are dropped, {saved}"
+    return f"{asked} with {keys}: decoding stops after the last sample of each group, {saved}"
+
+
+def _keyframe_interval(index: PacketIndex) -> float | None:
+    """Return the mean distance of key frames, None where there are fewer than two."""
+    times = np.sort(index.seconds(index.ticks[index.key]))
+    return float((times[-1] - times[0]) / (len(times) - 1)) if index.timed and len(times) > 1 else None
+
+
+def _plan_untimed(index: PacketIndex, intervals_seconds: Sequence[float]) -> Plan:
+    """Decode everything and take the first frame after half a frame before each asked time."""
+    due = []
+    for interval in intervals_seconds:
+        asked = _asked(0.0, index.end_seconds, interval) if interval else np.empty(0)
+        clock = (asked - index.frame_seconds / 2 + index.start_seconds) / index.tick_seconds
+        due.append(Due(every=interval == 0, ticks=np.ceil(clock).astype(np.int64)))
+    return Plan(
+        strategy="all",
+        reason=f"the packets carry no usable times, so all {len(index.ticks):,} are decoded to learn them",
+        interval_seconds=min(intervals_seconds, default=0.0),
+        tolerance_seconds=index.frame_seconds / 2 if any(intervals_seconds) else 0.0,
+        keyframe_interval_seconds=None,
+        needed=np.ones(len(index.ticks), bool),
+        due=tuple(due),
+        end_seconds=index.end_seconds,
+        frame_seconds=index.frame_seconds,
+    )
