@@ -17,9 +17,9 @@ def areas(boxes: Boxes) -> NDArray[np.float32]:
 
 def overlaps(boxes: Boxes, others: Boxes) -> NDArray[np.float32]:
     """Return intersection over union of every pair: (M, 4), (K, 4) -> (M, K); 0 for boxes without area."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])  # (M, K, 2)
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    common = np.clip(high - low, 0, None).prod(axis=2)  # (M, K)
+    wide = np.minimum.outer(boxes[:, 2], others[:, 2]) - np.maximum.outer(boxes[:, 0], others[:, 0])  # (M, K)
+    high = np.minimum.outer(boxes[:, 3], others[:, 3]) - np.maximum.outer(boxes[:, 1], others[:, 1])
+    common = np.maximum(wide, 0) * np.maximum(high, 0)
     union = areas(boxes)[:, None] + areas(others)[None, :] - common
     shares: NDArray[np.float32] = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
     return shares
@@ -37,15 +37,17 @@ def nms(boxes: Boxes, scores: Scores, most_overlap: float) -> Indices:
 
 
 def nms_by_class(boxes: Boxes, scores: Scores, classes: Indices, most_overlap: float) -> Indices:
-    """Do as `nms`, but only boxes of the same class (M,) push each other out."""
+    """Do as `nms`, but only boxes of the same class (M,) push each other out. Takes memory in the square of M."""
+    order = np.argsort(-scores, kind="stable")  # (M,)
+    boxes, classes = boxes[order], classes[order]
+    covers = (overlaps(boxes, boxes) > most_overlap) & np.equal.outer(classes, classes)  # (M, M)
+    left = np.ones(len(order), np.bool_)
     kept = []
-    left = np.argsort(-scores, kind="stable")  # (M,)
-    while len(left):
-        best, left = left[0], left[1:]
-        kept.append(best)
-        covered = overlaps(boxes[best : best + 1], boxes[left])[0] > most_overlap
-        left = left[~(covered & (classes[left] == classes[best]))]
-    return np.array(kept, np.intp)
+    for best in range(len(order)):
+        if left[best]:
+            kept.append(best)
+            left &= ~covers[best]
+    return order[kept]
 
 
 def as_boxes(boxes: Boxes, scores: Scores, names: list[str]) -> tuple[Box, ...]:

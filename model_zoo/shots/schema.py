@@ -30,4 +30,5 @@ class Transition(ReportModel):
 class ShotsPart(DomainPart):
     """Shots are the segments; `transitions` says what lies between them."""
 
+    segments: list[Shot] = Field(default_factory=list)  # type: ignore[assignment]
     transitions: list[Transition] = Field(default_factory=list)

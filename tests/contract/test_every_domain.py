@@ -1,0 +1,187 @@
+"""What every domain keeps, whatever it looks for: one set of tests that each passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model_zoo.catalog import catalog
+from model_zoo.domain import Domain, Loaded, Start, Summary
+from model_zoo.domains import DOMAINS, by_name
+from model_zoo.errors import UsageError
+from model_zoo.manifest import ModelSpec
+from model_zoo.report import DomainPart
+from model_zoo.values import Frames, Prediction, Tensors, View
+from tests.conftest import ROOT
+
+SPECS = catalog()
+SIZE = (640, 360)
+INTERVAL_SECONDS = 1.0
+CLASSES = {"opennsfw": 2, "nsfwjs": 5, "softmax_labels": 1000}  # decoders that read one row of probabilities
+
+
+class Noise:
+    """A model whose outputs have the right shape and, for the same pixels, the same random values."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
+
+    def run(self, tensors: Tensors) -> Tensors:
+        """Answer row by row."""
+        rows = [self._row(int(pixels.sum())) for pixels in tensors[self.spec.input.name]]
+        return {name: np.stack([row[index] for row in rows]) for index, name in enumerate(self.spec.outputs)}
+
+    def _row(self, seed: int) -> tuple[np.ndarray, ...]:
+        random = np.random.default_rng(seed)
+        if self.spec.decoder in CLASSES:
+            scores = random.exponential(1, CLASSES[self.spec.decoder]) ** 8
+            return ((scores / scores.sum()).astype(np.float32),)
+        low = random.uniform(0, 250, (30, 2))
+        size = random.uniform(5, 150, (30, 2))
+        scores = random.uniform(0, 1, (30, len(self.spec.labels))) ** 8
+        if self.spec.decoder == "nudenet":
+            return (np.concatenate([low + size / 2, size, scores], axis=1).T.astype(np.float32),)
+        return scores.astype(np.float32), np.concatenate([low, low + size], axis=1).astype(np.float32)
+
+
+def models_of(domain: Domain) -> dict[str, Loaded]:
+    """Fill every role, the optional ones too: with the default, else with the first model there is."""
+    found = {}
+    for role in domain.roles:
+        fitting = [spec for spec in SPECS if (spec.domain, spec.role) == (domain.name, role)]
+        spec = next((spec for spec in fitting if spec.default), fitting[0])
+        found[role] = Loaded(spec, Noise(spec))
+    return found
+
+
+def pictures(view: View, count: int) -> Iterator[Frames]:
+    """Yield frames of noise, 1 per second, in batches of 4."""
+    random = np.random.default_rng(3)
+    for start in range(0, count, 4):
+        rows = min(4, count - start)
+        pixels = random.integers(0, 255, (rows, view.height, view.width, 3)).astype(np.uint8)
+        yield Frames(pixels, np.arange(start, start + rows, dtype=np.float64), view, *SIZE)
+
+
+def predictions_of(domain: Domain, count: int) -> dict[str, list[Prediction]]:
+    watchers = domain.start(Start(models_of(domain), INTERVAL_SECONDS))
+    return {
+        watcher.role: [row for frames in pictures(watcher.view, count) for row in watcher.predict(frames)]
+        for watcher in watchers
+    }
+
+
+def part_of(domain: Domain, predictions: dict[str, list[Prediction]], seconds: float) -> DomainPart:
+    specs = {role: loaded.spec for role, loaded in models_of(domain).items()}
+    size = SIZE if any(predictions.values()) else (0, 0)
+    return domain.summarize(Summary(predictions, specs, INTERVAL_SECONDS, seconds, *size, {}))
+
+
+def all_predictions(rows: dict[str, list[Prediction]]) -> Sequence[Prediction]:
+    return [row for several in rows.values() for row in several]
+
+
+every_domain = pytest.mark.parametrize("domain", DOMAINS, ids=lambda domain: domain.name)
+
+
+@every_domain
+def test_media_without_a_frame_gives_an_empty_part(domain: Domain) -> None:
+    part = part_of(domain, predictions_of(domain, 0), 0.0)
+    assert part.segments == []
+
+
+@every_domain
+def test_no_predictions_at_all_give_an_empty_part(domain: Domain) -> None:
+    assert part_of(domain, {}, 0.0).segments == []
+
+
+@every_domain
+def test_a_still_image_is_no_special_case(domain: Domain) -> None:
+    rows = predictions_of(domain, 1)
+    assert {len(several) for several in rows.values()} == {1}
+    part = part_of(domain, rows, 0.0)
+    assert all((segment.start_seconds, segment.end_seconds) == (0, 0) for segment in part.segments)
+
+
+@every_domain
+def test_the_same_frames_give_the_same_part(domain: Domain) -> None:
+    first, second = (part_of(domain, predictions_of(domain, 23), 23.0) for _ in range(2))
+    assert first.model_dump_json() == second.model_dump_json()
+
+
+@every_domain
+def test_every_frame_gets_one_prediction_with_its_time(domain: Domain) -> None:
+    for several in predictions_of(domain, 9).values():
+        assert [row.seconds for row in several] == list(range(9))
+
+
+@every_domain
+def test_scores_are_shares_and_boxes_lie_in_the_source_frame(domain: Domain) -> None:
+    for row in all_predictions(predictions_of(domain, 9)):
+        assert all(0 <= score <= 1 for score in row.scores.values())
+        for box in row.boxes:
+            assert 0 <= box.confidence <= 1
+            assert 0 <= box.x1 <= box.x2 <= SIZE[0]
+            assert 0 <= box.y1 <= box.y2 <= SIZE[1]
+
+
+@every_domain
+def test_segments_lie_within_the_media_and_are_in_order(domain: Domain) -> None:
+    part = part_of(domain, predictions_of(domain, 23), 22.5)
+    assert part.segments
+    for segment in part.segments:
+        assert 0 <= segment.start_seconds <= segment.peak_seconds <= segment.end_seconds <= 22.5
+        assert 0 <= segment.mean_confidence <= segment.peak_confidence <= 1
+        assert segment.frames >= 1
+    starts = [segment.start_seconds for segment in part.segments]
+    assert starts == sorted(starts)
+
+
+@every_domain
+def test_a_part_is_the_same_after_a_journey_through_json(domain: Domain) -> None:
+    part = part_of(domain, predictions_of(domain, 23), 23.0)
+    assert type(part) is domain.part
+    assert domain.part.model_validate_json(part.model_dump_json()) == part
+
+
+@every_domain
+def test_coverage_names_every_label_once(domain: Domain) -> None:
+    labels = [entry.label for entry in part_of(domain, predictions_of(domain, 0), 0.0).coverage]
+    assert len(set(labels)) == len(labels)
+
+
+@every_domain
+def test_every_required_role_has_a_default_model(domain: Domain) -> None:
+    defaults = {(spec.domain, spec.role) for spec in SPECS if spec.default}
+    assert {(domain.name, role) for role, required in domain.roles.items() if required} <= defaults
+
+
+@every_domain
+def test_every_model_of_a_domain_fills_one_of_its_roles(domain: Domain) -> None:
+    assert {spec.role for spec in SPECS if spec.domain == domain.name} <= set(domain.roles)
+
+
+@every_domain
+def test_a_domain_reads_only_domains_that_do_not_read_it(domain: Domain) -> None:
+    def all_read(name: str) -> set[str]:
+        return {name}.union(*(all_read(other) for other in by_name(name).reads))
+
+    assert domain.name not in set().union(*(all_read(name) for name in domain.reads))
+
+
+@every_domain
+def test_a_domain_has_a_card_for_people(domain: Domain) -> None:
+    card: Path = ROOT / "model_zoo" / domain.name / "README.md"
+    text = card.read_text("utf-8")
+    assert text.startswith("# ")
+    for heading in ("## What it sees", "## What it does not see", "## Thresholds", "## Licence", "## Measured"):
+        assert heading in text, f"{card} needs {heading!r}"
+
+
+def test_names_of_domains_are_unique_and_a_wrong_one_is_refused_with_the_right_ones() -> None:
+    assert len({domain.name for domain in DOMAINS}) == len(DOMAINS)
+    with pytest.raises(UsageError, match=r"moderatoin.*moderation, objects, labels, shots"):
+        by_name("moderatoin")
