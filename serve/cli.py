@@ -7,15 +7,12 @@ import logging
 import sys
 
 import typer
-from click.exceptions import Abort, ClickException
 
 from model_zoo.errors import ReelwardenError
 from serve.cli_analyze import analyze
 from serve.cli_models import app as models_app
 from serve.schema import report_schema
 from serve.version import VERSION
-
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="reelwarden",
@@ -43,18 +40,8 @@ def version() -> None:
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    sys.exit(_exit_code())
-
-
-def _exit_code() -> int:
     try:
-        return app(standalone_mode=False) or 0
+        app()
     except ReelwardenError as error:
         typer.echo(f"error: {error}", err=True)
-        return error.exit_code
-    except ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, Abort):
-        typer.echo("interrupted: files that were finished are kept", err=True)
-        return INTERRUPTED
+        sys.exit(error.exit_code)

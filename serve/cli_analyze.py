@@ -16,10 +16,11 @@ from model_zoo.report import Report
 from serve.files import write_atomically
 from serve.media import find_media
 from serve.pipeline import Analyzer
-from serve.settings import load_settings
+from serve.settings import Settings, load_settings
 from serve.table import findings_table, summary_line
 
 FAILED = 1
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
 def analyze(
@@ -50,20 +51,31 @@ def analyze(
     people = Console(stderr=json_lines, highlight=False)
     failures: list[MediaError] = []
     inputs = _inputs(paths, out, failures)
-    if inputs:
-        with Analyzer(settings) as analyzer:
-            for item, place in inputs.items():
-                try:
-                    report = _analyze_one(analyzer, item, people)
-                except MediaError as error:
-                    failures.append(error)
-                    continue
-                write_atomically(place, report.model_dump_json(indent=2) + "\n")
-                _show(report, place, people, json_lines)
-    for error in failures:
-        typer.echo(f"error: {error}", err=True)
+    try:
+        if inputs:
+            _analyze_all(inputs, settings, people, json_lines, failures)
+    except KeyboardInterrupt:
+        typer.echo("interrupted: the reports of finished files are kept", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    for failure in failures:
+        typer.echo(f"error: {failure}", err=True)
     if failures:
         raise typer.Exit(FAILED)
+
+
+def _analyze_all(
+    inputs: dict[Path, Path], settings: Settings, people: Console, json_lines: bool, failures: list[MediaError]
+) -> None:
+    """Analyze file after file with the same loaded models; a file that cannot be used is added to `failures`."""
+    with Analyzer(settings) as analyzer:
+        for item, place in inputs.items():
+            try:
+                report = _analyze_one(analyzer, item, people)
+            except MediaError as error:
+                failures.append(error)
+                continue
+            write_atomically(place, report.model_dump_json(indent=2) + "\n")
+            _show(report, place, people, json_lines)
 
 
 def _inputs(paths: Iterable[Path], out: Path, failures: list[MediaError]) -> dict[Path, Path]:

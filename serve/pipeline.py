@@ -164,7 +164,8 @@ def _summarize(
 
 def _readers_last(attempts: Sequence[Attempt]) -> list[Attempt]:
     """Order the attempts so that a domain comes after the domains it reads."""
-    waiting, ordered = list(attempts), []
+    waiting = list(attempts)
+    ordered: list[Attempt] = []
     names = {attempt.domain.name for attempt in attempts}
     while waiting:
         done = {attempt.domain.name for attempt in ordered}

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from model_zoo.errors import UsageError
-from serve.media import Limits
+from serve.limits import Limits
 
 
 class Settings(BaseSettings):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -10,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from model_zoo.errors import BackendError
 from model_zoo.manifest import Input, ModelSpec
+from model_zoo.values import Tensor
 
 _INNER = "reelwarden_front"
 
@@ -37,7 +39,7 @@ def with_uint8_front(spec: ModelSpec, path: Path) -> bytes:
         model.graph.node.insert(0, node)
     model.graph.initializer.extend(constants)
     model.graph.input.remove(inputs[0])
-    shape = ["batch", wanted.height, wanted.width, 3]
+    shape: list[str | int | None] = ["batch", wanted.height, wanted.width, 3]
     model.graph.input.append(helper.make_tensor_value_info(wanted.name, TensorProto.UINT8, shape))
     content: bytes = model.SerializeToString()
     return content
@@ -46,9 +48,9 @@ def with_uint8_front(spec: ModelSpec, path: Path) -> bytes:
 def _front(wanted: Input, inner: str) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
     """Return the nodes from the uint8 input to `inner`, and their constants."""
     constants: list[onnx.TensorProto] = []
-    steps: list[tuple[str, list[str], dict[str, object]]] = []
+    steps: list[tuple[str, list[str], dict[str, Any]]] = []
 
-    def constant(name: str, value: np.ndarray) -> str:  # type: ignore[type-arg]
+    def constant(name: str, value: Tensor) -> str:
         constants.append(numpy_helper.from_array(value, f"{_INNER}_{name}"))
         return f"{_INNER}_{name}"
 

@@ -1,0 +1,8 @@
+"""Run every benchmark, one after another: `make bench`."""
+
+from __future__ import annotations
+
+from benchmarks import backend, decode, memory, moderation, sampling
+
+for benchmark in (decode, sampling, backend, moderation, memory):
+    benchmark.main()

@@ -1,0 +1,152 @@
+"""`reelwarden analyze` as a user runs it: a process, real weights, real files, real exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from model_zoo.report import Report
+from tests.conftest import MEDIA
+
+pytestmark = pytest.mark.weights
+COMMAND = [sys.executable, "-m", "serve"]
+
+
+def analyze(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [*COMMAND, "analyze", *map(str, words)]
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env=os.environ | {"COLUMNS": "120"} | environment,
+    )
+
+
+def report_of(path: Path) -> Report:
+    return Report.model_validate_json(path.read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def demo_report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    out = tmp_path_factory.mktemp("demo")
+    answer = analyze(MEDIA / "demo.mp4", "--out", out)
+    assert answer.returncode == 0, answer.stderr
+    return report_of(out / "report.json")
+
+
+def test_the_demo_gives_findings_of_every_domain(demo_report: Report) -> None:
+    assert list(demo_report.domains) == ["moderation", "objects", "labels", "shots"]
+    assert demo_report.complete
+    found = {segment.label for segment in demo_report.domains["objects"].segments}
+    assert {"person", "car", "dog", "cat"} <= found
+
+
+def test_the_report_says_which_weights_ran_where(demo_report: Report) -> None:
+    models = [model for part in demo_report.domains.values() for model in part.models]
+    assert {model.name for model in models} >= {
+        "opennsfw",
+        "nsfwjs_mobilenet_v2",
+        "nanodet_g_416",
+        "efficientnet_lite0",
+    }
+    assert all(len(model.sha256) == 64 and model.device == "cpu" and model.device_reason for model in models)
+
+
+def test_the_same_file_gives_the_same_report_but_for_its_timings(demo_report: Report, tmp_path: Path) -> None:
+    assert analyze(MEDIA / "demo.mp4", "--out", tmp_path).returncode == 0
+    again = report_of(tmp_path / "report.json")
+    assert again.model_copy(update={"run": demo_report.run}) == demo_report
+
+
+def test_an_image_is_analyzed_like_a_video_of_one_frame(tmp_path: Path) -> None:
+    answer = analyze(MEDIA / "images" / "two_dogs.jpg", "--out", tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    report = report_of(tmp_path / "report.json")
+    assert report.media.kind == "image"
+    assert "dog" in {segment.label for segment in report.domains["objects"].segments}
+
+
+def test_other_files_go_on_when_some_cannot_be_used(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    shutil.copy(MEDIA / "images" / "cat.png", folder / "deep" / "cat.png")
+    for name in ("demo_empty.mp4", "demo_nomoov.mp4"):
+        shutil.copy(MEDIA / "variants" / name, folder)
+    answer = analyze(folder, tmp_path / "missing.mp4", "--out", tmp_path / "out")
+    assert answer.returncode == 1
+    errors = [line for line in answer.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 3
+    for name in ("demo_empty.mp4", "demo_nomoov.mp4", "missing.mp4"):
+        assert any(name in line for line in errors)
+    assert [path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.json")] == [
+        "deep/cat.png/report.json"
+    ]
+
+
+def test_a_file_that_breaks_off_gives_a_report_of_what_was_seen(tmp_path: Path) -> None:
+    answer = analyze(MEDIA / "variants" / "demo_truncated.mp4", "--out", tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    report = report_of(tmp_path / "report.json")
+    assert not report.complete
+    assert report.decode.truncated
+    assert report.decode.truncated_reason
+    assert report.decode.last_good_seconds is not None
+    assert report.domains["objects"].segments
+
+
+def test_json_lines_go_to_standard_output_and_nothing_else_does(tmp_path: Path) -> None:
+    images = [MEDIA / "images" / name for name in ("cat.png", "coffee.jpg")]
+    answer = analyze(*images, "--json", "--domains", "labels", "--out", tmp_path)
+    assert [json.loads(line)["media"]["name"] for line in answer.stdout.splitlines()] == ["cat.png", "coffee.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--domains", "nudes"], 2, "'nudes'"),
+        (["--interval-seconds", "0"], 2, "interval_seconds=0"),
+        (["--models", "moderation.body_parts=nudenet_320n"], 2, "AGPL-3.0"),
+        (["--models", "objects.detector=none_such"], 2, "none_such"),
+    ],
+)
+def test_a_wrong_argument_is_named_with_its_exit_code(words: list[str], code: int, said: str, tmp_path: Path) -> None:
+    answer = analyze(MEDIA / "images" / "cat.png", *words, "--out", tmp_path)
+    assert answer.returncode == code
+    assert said in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_weights_and_network_the_missing_file_and_the_command_are_named(tmp_path: Path) -> None:
+    answer = analyze(
+        MEDIA / "images" / "cat.png", "--offline", "--domains", "moderation", REELWARDEN_CACHE=str(tmp_path / "empty")
+    )
+    assert answer.returncode == 3
+    assert "open-nsfw.onnx" in answer.stderr
+    assert "reelwarden models pull" in answer.stderr
+
+
+def test_ctrl_c_leaves_no_half_written_file(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "analyze", str(MEDIA / "demo.mp4"), "--out", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "interrupted" in errors
+    assert "Traceback" not in errors
+    assert not list(tmp_path.rglob("*"))
