@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from model_zoo.manifest import ModelSpec
 from model_zoo.report import DomainPart
 from model_zoo.values import Model, Prediction, Watcher
+
+if TYPE_CHECKING:
+    from model_zoo.faces.gallery import Gallery
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a user wants of single domains; each reads its own."""
+
+    biometrics: bool = True  # may faces be compared with each other?
+    gallery: Gallery | None = None  # people to be named
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +36,7 @@ class Start:
 
     models: Mapping[str, Loaded]  # by role
     interval_seconds: float  # how often sampled watchers should look
+    options: Options = Options()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +50,7 @@ class Summary:
     width: int  # pixels of the upright source frame, 0 when there was none
     height: int
     parts: Mapping[str, DomainPart]  # parts of the domains named in `reads`, where they ran
+    options: Options = Options()
 
 
 @dataclass(frozen=True, slots=True)

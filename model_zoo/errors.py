@@ -39,6 +39,12 @@ class ManifestError(ReelwardenError):
     exit_code = 2
 
 
+class GalleryError(ReelwardenError):
+    """A gallery of known people cannot be built or read, or does not fit the model that would use it."""
+
+    exit_code = 2
+
+
 class LicenceError(ReelwardenError):
     """The licence gate refuses a model; the message names the licence and the setting."""
 

@@ -85,6 +85,7 @@ class Prediction:
     seconds: float
     scores: Mapping[str, float] = field(default_factory=dict)  # label -> 0..1
     boxes: tuple[Box, ...] = ()
+    arrays: Tensors = field(default_factory=dict, compare=False)  # for the domain's own summary, one row per box
 
 
 @dataclass(frozen=True, slots=True)

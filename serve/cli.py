@@ -10,6 +10,7 @@ import typer
 
 from model_zoo.errors import ReelwardenError
 from serve.cli_analyze import analyze
+from serve.cli_gallery import app as gallery_app
 from serve.cli_models import app as models_app
 from serve.schema import report_schema
 from serve.version import VERSION
@@ -22,6 +23,7 @@ app = typer.Typer(
     help="Watch user-uploaded video with open models and answer in JSON.",
 )
 app.add_typer(models_app, name="models", help="List, fetch, verify, describe and pack model weights.")
+app.add_typer(gallery_app, name="gallery", help="Build galleries of people to be named.")
 app.command()(analyze)
 
 

@@ -31,6 +31,10 @@ def analyze(
     models: Annotated[str | None, typer.Option(help="Models for roles: DOMAIN.ROLE=NAME, with commas.")] = None,
     licences: Annotated[str | None, typer.Option(help="permissive, any, or SPDX ids with commas.")] = None,
     frame_detail: Annotated[bool | None, typer.Option(help="Put every analyzed frame into the report.")] = None,
+    gallery: Annotated[
+        Path | None, typer.Option(help="People to be named: a folder of NAME/*.jpg, or a built gallery.")
+    ] = None,
+    biometrics: Annotated[bool | None, typer.Option(help="Compare faces with each other and the gallery.")] = None,
     offline: Annotated[bool | None, typer.Option(help="Never fetch weights.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads; all cores by default.")] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="Print one report a line instead of tables.")] = False,
@@ -45,6 +49,8 @@ def analyze(
         models=models,
         licences=licences,
         frame_detail=frame_detail,
+        gallery=gallery,
+        biometrics=biometrics,
         offline=offline,
         threads=threads,
     )

@@ -17,12 +17,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+from model_zoo.domain import Domain, Options, Start, Summary
 from model_zoo.domains import DOMAINS, by_name
-
-from model_zoo.domain import Domain, Loaded, Start, Summary
 from model_zoo.report import DecodeFacts, DomainPart, FrameDetail, Report, ReportedError, Run
 from model_zoo.values import Prediction, Watcher
 from serve.decode.reading import Wanted, read
+from serve.gallery import find_gallery
 from serve.media import Media, open_media
 from serve.models import Ready, load_models
 from serve.settings import Settings
@@ -32,6 +32,7 @@ from serve.version import VERSION
 log = logging.getLogger(__name__)
 
 ROWS_WITHOUT_MODEL = 64  # small frames that are looked at without a network
+MOST_PIXELS_OF_BATCH = 8_000_000  # large views come in fewer rows: several batches wait at once
 
 # seconds of the media done, its duration where known, frames analyzed so far
 OnProgress = Callable[[float, float | None, int], None]
@@ -61,6 +62,7 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         self.domains = tuple(by_name(name) for name in settings.domains) or DOMAINS
         self._executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="infer")
         self._models = load_models(self.domains, settings, self._executor)
+        self._options = Options(settings.biometrics, find_gallery(settings, self._models))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -80,7 +82,7 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         attempts = [self._start(domain) for domain in self.domains]
         decode = self._watch(media, attempts, stages, on_progress)
         with stages("summarize"):
-            parts = _summarize(attempts, media, decode, self.settings)
+            parts = _summarize(attempts, media, decode, self.settings, self._options)
         errors = [attempt.error for attempt in attempts if attempt.error]
         return Report(
             reelwarden_version=VERSION,
@@ -96,8 +98,8 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         models = self._models[domain.name]
         attempt = Attempt(domain, models)
         with _kept(attempt):
-            loaded = {role: Loaded(ready.spec, ready.placed.model) for role, ready in models.items()}
-            attempt.watchers = domain.start(Start(loaded, self.settings.interval_seconds))
+            loaded = {role: ready.loaded() for role, ready in models.items()}
+            attempt.watchers = domain.start(Start(loaded, self.settings.interval_seconds, self._options))
             attempt.predictions = {watcher.role: [] for watcher in attempt.watchers}
         return attempt
 
@@ -122,7 +124,8 @@ class Analyzer(AbstractContextManager["Analyzer"]):
 
     def _batch_rows(self, attempt: Attempt, watcher: Watcher) -> int:
         ready = attempt.models.get(watcher.role)
-        return ready.spec.batch.best * self.settings.threads if ready else ROWS_WITHOUT_MODEL
+        rows = ready.spec.batch.best * self.settings.threads if ready else ROWS_WITHOUT_MODEL
+        return max(1, min(rows, MOST_PIXELS_OF_BATCH // (watcher.view.width * watcher.view.height)))
 
 
 @contextmanager
@@ -136,7 +139,7 @@ def _kept(attempt: Attempt) -> Iterator[None]:
 
 
 def _summarize(
-    attempts: Sequence[Attempt], media: Media, decode: DecodeFacts, settings: Settings
+    attempts: Sequence[Attempt], media: Media, decode: DecodeFacts, settings: Settings, options: Options
 ) -> dict[str, DomainPart]:
     """Return the parts of the domains that did not fail, in the order of the domains."""
     parts: dict[str, DomainPart] = {}
@@ -154,6 +157,7 @@ def _summarize(
                     width=video.width if video else 0,
                     height=video.height if video else 0,
                     parts=parts,
+                    options=options,
                 )
             )
             detail = _frame_details(attempt.predictions) if settings.frame_detail else None

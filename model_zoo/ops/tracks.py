@@ -27,6 +27,7 @@ class Track:
     label: str
     seconds: list[float] = field(default_factory=list)
     boxes: list[Box] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)  # of each box in its prediction
 
 
 def link(predictions: Sequence[Prediction], most_gap_seconds: float, cuts_seconds: Sequence[float]) -> list[Track]:
@@ -47,6 +48,7 @@ def link(predictions: Sequence[Prediction], most_gap_seconds: float, cuts_second
                 live.append(track)
             track.seconds.append(prediction.seconds)
             track.boxes.append(box)
+            track.rows.append(index)
     return tracks
 
 

@@ -22,6 +22,9 @@ SIZE = (640, 360)
 INTERVAL_SECONDS = 1.0
 CLASSES = {"opennsfw": 2, "nsfwjs": 5, "softmax_labels": 1000}  # decoders that read one row of probabilities
 
+EMBEDDINGS = {"dlib_face": 128}  # decoders that read one row of numbers
+KEY_POINTS = {"blazeface_full_range": 6, "blazeface_back": 6}  # decoders that read points with their boxes
+
 
 class Noise:
     """A model whose outputs have the right shape and, for the same pixels, the same random values."""
@@ -36,6 +39,8 @@ class Noise:
 
     def _row(self, seed: int) -> tuple[np.ndarray, ...]:
         random = np.random.default_rng(seed)
+        if self.spec.decoder in EMBEDDINGS:
+            return (random.normal(0, 0.1, EMBEDDINGS[self.spec.decoder]).astype(np.float32),)
         if self.spec.decoder in CLASSES:
             scores = random.exponential(1, CLASSES[self.spec.decoder]) ** 8
             return ((scores / scores.sum()).astype(np.float32),)
@@ -44,7 +49,11 @@ class Noise:
         scores = random.uniform(0, 1, (30, len(self.spec.labels))) ** 8
         if self.spec.decoder == "nudenet":
             return (np.concatenate([low + size / 2, size, scores], axis=1).T.astype(np.float32),)
-        return scores.astype(np.float32), np.concatenate([low, low + size], axis=1).astype(np.float32)
+        boxes = np.concatenate([low, low + size], axis=1).astype(np.float32)
+        if self.spec.decoder in KEY_POINTS:
+            points = low[:, None] + size[:, None] * random.uniform(0, 1, (30, KEY_POINTS[self.spec.decoder], 2))
+            return scores[:, 0].astype(np.float32), boxes, points.astype(np.float32)
+        return scores.astype(np.float32), boxes
 
 
 def models_of(domain: Domain) -> dict[str, Loaded]:
@@ -183,5 +192,5 @@ def test_a_domain_has_a_card_for_people(domain: Domain) -> None:
 
 def test_names_of_domains_are_unique_and_a_wrong_one_is_refused_with_the_right_ones() -> None:
     assert len({domain.name for domain in DOMAINS}) == len(DOMAINS)
-    with pytest.raises(UsageError, match=r"moderatoin.*moderation, objects, labels, shots"):
+    with pytest.raises(UsageError, match=r"moderatoin.*moderation, objects, labels, shots, faces"):
         by_name("moderatoin")

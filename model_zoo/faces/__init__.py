@@ -1,0 +1,62 @@
+"""Faces: where they are, which of them are one person's, and who of a gallery that is."""
+
+from __future__ import annotations
+
+from model_zoo.domain import Domain, Start, Summary
+from model_zoo.faces.looking import LABEL, VIEW, finder, recogniser
+from model_zoo.faces.postprocess import TRACK_GAP_INTERVALS, groups, named, persons, segments, sightings, tracks
+from model_zoo.faces.schema import FacesPart
+from model_zoo.manifest import ModelSpec
+from model_zoo.report import Coverage
+from model_zoo.values import Watcher
+
+ROLE = "detector"
+EMBEDDER = "embedder"
+
+
+def start(start: Start) -> tuple[Watcher, ...]:
+    """Look for faces in sampled frames, larger than the detector's own input; embed them if that is allowed."""
+    detector, embedder = start.models[ROLE], start.models[EMBEDDER]
+    look = recogniser(detector, embedder) if start.options.biometrics else finder(detector)
+    return (Watcher(ROLE, VIEW, start.interval_seconds, look),)
+
+
+def summarize(summary: Summary) -> FacesPart:
+    """Follow faces between cuts, group them to people over the whole media, and name those of the gallery."""
+    predictions = summary.predictions.get(ROLE, ())
+    rows = {prediction.seconds: prediction for prediction in predictions}
+    shots = summary.parts["shots"].segments if "shots" in summary.parts else []
+    cuts = [shot.start_seconds for shot in shots[1:]]
+    seen = sightings(predictions, cuts, TRACK_GAP_INTERVALS * summary.interval_seconds)
+    found = groups(seen)
+    people = persons(found, named(found, summary), seen, rows, summary)
+    gallery = summary.options.gallery
+    return FacesPart(
+        segments=segments(predictions, seen, people, summary),
+        tracks=tracks(seen, people, summary, rows),
+        people=people,
+        faces=sum(len(prediction.boxes) for prediction in predictions),
+        recognisable_faces=sum(quality.recognisable for sighting in seen for quality in sighting.qualities),
+        biometrics=summary.options.biometrics,
+        gallery=gallery.facts() if gallery else None,
+        coverage=_coverage(summary.models[ROLE], summary.models[EMBEDDER], summary.options.biometrics),
+    )
+
+
+def _coverage(detector: ModelSpec, embedder: ModelSpec, biometrics: bool) -> list[Coverage]:
+    faces = Coverage(label=LABEL, grade="trained detector", source=f"faces/{detector.name}")
+    if not biometrics:
+        return [faces, Coverage(label="person", grade="not covered", reason="biometrics are switched off")]
+    reason = "faces that are alike enough; not proof of who somebody is"
+    return [faces, Coverage(label="person", grade="trained classifier", source=f"faces/{embedder.name}", reason=reason)]
+
+
+DOMAIN = Domain(
+    name="faces",
+    title="faces, people known again, names from a gallery",
+    roles={ROLE: True, EMBEDDER: True},
+    reads=("shots",),
+    start=start,
+    summarize=summarize,
+    part=FacesPart,
+)

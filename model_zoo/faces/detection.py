@@ -1,0 +1,154 @@
+"""Find faces in a frame: the detector sees the whole of it and overlapping squares, so that small faces are found.
+
+The detector's input is small, and a face must fill some twelve of its pixels. A frame is therefore also shown in
+squares of two sizes; a square overlaps its neighbours by the largest face that the next coarser size misses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_zoo.manifest import ModelSpec
+from model_zoo.ops.boxes import areas, overlaps
+from model_zoo.ops.image import Pyramid, warp
+from model_zoo.values import Boxes, Model, Scores, Tensors
+
+Points = NDArray[np.float32]  # (M, P, 2) x, y
+
+LEAST_SCORE = 0.35  # of a candidate, which is looked at again
+MOST_OVERLAP = 0.3  # IoU
+MOST_INSIDE = 0.7  # share of a box inside of a better one
+LEAST_FACE = 12  # pixels of the detector's input
+SMALLEST_FACE_PIXELS = 24  # of the source
+FINEST = 0.75  # the detector's input pixels per pixel of the view, at most: finer squares cost more than they find
+LEAST_MARGIN = 0.05  # a box over the edge of its square by more of its side is a cut face
+MIDDLE_ABOVE = 3.0  # how much larger the whole frame must be than the smallest squares for a size between
+
+
+@dataclass(frozen=True, slots=True)
+class Square:
+    """A square of a frame that is shown to the detector."""
+
+    x: float
+    y: float
+    side: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Faces of one frame, best first, in pixels of the picture they were looked for in."""
+
+    boxes: Boxes  # (M, 4)
+    scores: Scores  # (M,)
+    keypoints: Points  # (M, 6, 2) eyes at picture left and right, nose tip, mouth, ears at picture left and right
+
+
+def squares(width: int, height: int, input_side: int, pixels_per_source_pixel: float) -> list[Square]:
+    """Return the squares of a picture that shows its source at this scale: the whole, then smaller and smaller."""
+    longer = max(width, height)
+    smallest = SMALLEST_FACE_PIXELS * pixels_per_source_pixel
+    fine = max(input_side * smallest / LEAST_FACE, input_side / FINEST)
+    sides = [fine]
+    if longer / fine > MIDDLE_ABOVE:
+        sides.insert(0, (longer * fine) ** 0.5)
+    found = [Square((width - longer) / 2, (height - longer) / 2, longer)]
+    for side in sides:
+        if side < 0.8 * longer:
+            overlap = LEAST_FACE / input_side * (longer if side is sides[0] else sides[0])
+            found += _cover(width, height, side, overlap)
+    return found
+
+
+def _cover(width: int, height: int, side: float, overlap: float) -> Iterator[Square]:
+    for y in _starts(height, side, overlap):
+        for x in _starts(width, side, overlap):
+            yield Square(x, y, side)
+
+
+def _starts(length: int, side: float, overlap: float) -> list[float]:
+    if length <= side:
+        return [(length - side) / 2]
+    count = int(np.ceil((length - overlap) / (side - overlap)))
+    return [float(start) for start in np.linspace(0, length - side, count)]
+
+
+def detect(
+    model: Model, spec: ModelSpec, pyramids: Sequence[Pyramid], size: tuple[int, int], scale: float
+) -> list[Found]:
+    """Find the faces of frames of one size (width, height); `scale` is their pixels per source pixel."""
+    side = spec.input.width
+    places = squares(*size, side, scale)
+    inputs = [_shown(pyramid, square, side) for pyramid in pyramids for square in places]
+    outputs = model.run({spec.input.name: np.stack(inputs)})
+    count = len(places)
+    return [
+        _united(outputs, spec, range(frame * count, (frame + 1) * count), places, size)
+        for frame in range(len(pyramids))
+    ]
+
+
+def _shown(pyramid: Pyramid, square: Square, side: int) -> NDArray[np.uint8]:
+    step = square.side / side
+    shift = 0.5 * step - 0.5
+    return warp(pyramid, np.array([[step, 0, square.x + shift], [0, step, square.y + shift]]), side, side)
+
+
+def _united(outputs: Tensors, spec: ModelSpec, rows: range, places: Sequence[Square], size: tuple[int, int]) -> Found:
+    """Bring what was found in all squares of one frame together."""
+    all_scores, all_boxes, all_keypoints = (outputs[name] for name in spec.outputs)
+    scores, boxes, keypoints = [], [], []
+    for row, square in zip(rows, places, strict=True):
+        sure = np.flatnonzero(all_scores[row] >= LEAST_SCORE)
+        step, corner = square.side / spec.input.width, np.array([square.x, square.y], np.float32)
+        found = all_boxes[row, sure] * step + np.tile(corner, 2)  # (M, 4)
+        whole = ~_cut(found, square, size)
+        scores.append(all_scores[row, sure][whole])
+        boxes.append(found[whole])
+        keypoints.append((all_keypoints[row, sure] * step + corner)[whole])
+    return _best(np.concatenate(boxes), np.concatenate(scores), np.concatenate(keypoints))
+
+
+def _cut(boxes: Boxes, square: Square, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Tell which boxes hang over an edge of their square that is no edge of the frame."""
+    margin = LEAST_MARGIN * (boxes[:, 2:] - boxes[:, :2])  # (M, 2)
+    low = np.array([square.x, square.y])
+    over_low = (boxes[:, :2] < low - margin) & (low > 0)
+    over_high = (boxes[:, 2:] > low + square.side + margin) & (low + square.side < np.array(size))
+    cut: NDArray[np.bool_] = (over_low | over_high).any(axis=1)
+    return cut
+
+
+def _best(boxes: Boxes, scores: Scores, keypoints: Points) -> Found:
+    """Unite boxes of the same face: their mean, weighted with the scores, as the network's authors do."""
+    order = np.argsort(-scores, kind="stable")
+    boxes, scores, keypoints = boxes[order], scores[order], keypoints[order]
+    same = overlaps(boxes, boxes)
+    heaps = same > MOST_OVERLAP  # (M, M)
+    heaps |= _inside(boxes) > MOST_INSIDE
+    left = np.ones(len(order), np.bool_)
+    kept, placed, pointed = [], [], []
+    for best in range(len(order)):
+        if left[best]:
+            heap = np.flatnonzero(left & (same[best] > MOST_OVERLAP))
+            weights = scores[heap] / scores[heap].sum()
+            kept.append(best)
+            placed.append((boxes[heap] * weights[:, None]).sum(axis=0))
+            pointed.append((keypoints[heap] * weights[:, None, None]).sum(axis=0))
+            left &= ~heaps[best]
+            left[best] = False
+    if not kept:
+        return Found(boxes, scores, keypoints)
+    return Found(np.stack(placed), scores[kept], np.stack(pointed))
+
+
+def _inside(boxes: Boxes) -> NDArray[np.float32]:
+    """Return which share of the smaller of two boxes lies in the other: (M, 4) -> (M, M)."""
+    wide = np.minimum.outer(boxes[:, 2], boxes[:, 2]) - np.maximum.outer(boxes[:, 0], boxes[:, 0])
+    high = np.minimum.outer(boxes[:, 3], boxes[:, 3]) - np.maximum.outer(boxes[:, 1], boxes[:, 1])
+    smaller = np.minimum.outer(areas(boxes), areas(boxes))
+    shares: NDArray[np.float32] = np.maximum(wide, 0) * np.maximum(high, 0) / np.maximum(smaller, 1e-6)
+    return shares

@@ -1,0 +1,136 @@
+"""A gallery of known people: names, and the embeddings of their pictures; kept in a JSON file of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from model_zoo.errors import GalleryError
+from model_zoo.faces.grouping import SAME_PERSON, Group, group_of, square_distances
+from model_zoo.faces.looking import EMBEDDERS
+from model_zoo.faces.schema import GalleryFacts, GalleryMatch
+from model_zoo.manifest import ModelSpec
+from model_zoo.values import Prediction
+
+SCHEMA_VERSION: Literal["reelwarden.gallery/1"] = "reelwarden.gallery/1"
+DECIMALS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One picture of somebody."""
+
+    name: str
+    picture: str
+    embedding: NDArray[np.float32]  # (D,)
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """Pictures of people to be named, embedded by one model."""
+
+    embedder: str
+    embedder_sha256: str
+    known: tuple[Known, ...]
+
+    def facts(self) -> GalleryFacts:
+        """Return what the report says of it."""
+        return GalleryFacts(
+            names=len({one.name for one in self.known}), pictures=len(self.known), threshold=SAME_PERSON
+        )
+
+
+class _Picture(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    picture: str
+    embedding: list[float] = Field(min_length=1)
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: Literal["reelwarden.gallery/1"] = SCHEMA_VERSION
+    embedder: str
+    embedder_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    people: dict[str, list[_Picture]] = Field(min_length=1)
+
+
+def make(spec: ModelSpec, pictures: Mapping[str, Mapping[str, NDArray[np.float32]]]) -> Gallery:
+    """Return a gallery of embeddings by name and picture, made with the model of this manifest entry."""
+    known = [Known(name, picture, row) for name, several in pictures.items() for picture, row in several.items()]
+    return Gallery(spec.name, spec.sha256, tuple(known))
+
+
+def text(gallery: Gallery) -> str:
+    """Return the gallery as the text of its file."""
+    people: dict[str, list[_Picture]] = {}
+    for one in gallery.known:
+        numbers = [round(number, DECIMALS) for number in one.embedding.tolist()]
+        people.setdefault(one.name, []).append(_Picture(picture=one.picture, embedding=numbers))
+    file = _File(embedder=gallery.embedder, embedder_sha256=gallery.embedder_sha256, people=people)
+    return file.model_dump_json() + "\n"
+
+
+def read(path: Path, spec: ModelSpec) -> Gallery:
+    """Read the file of a gallery made with this model; raises GalleryError for any other."""
+    try:
+        file = _File.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise GalleryError(f"{path}: the gallery cannot be read ({error.strerror})") from error
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise GalleryError(f"{path}: {place}: {first['msg']}; build it anew with `reelwarden gallery build`") from error
+    if file.embedder_sha256 != spec.sha256:
+        raise GalleryError(
+            f"{path}: made with {file.embedder} (sha256 {file.embedder_sha256[:12]}), but {spec.name} "
+            f"({spec.sha256[:12]}) would be compared with it; build it anew with `reelwarden gallery build`"
+        )
+    lengths = {len(picture.embedding) for several in file.people.values() for picture in several}
+    if lengths != {EMBEDDERS[spec.decoder]}:
+        found = ", ".join(map(str, sorted(lengths)))
+        raise GalleryError(
+            f"{path}: embeddings of {found} numbers, {spec.name} makes {EMBEDDERS[spec.decoder]}; "
+            "build it anew with `reelwarden gallery build`"
+        )
+    known = [
+        Known(name, picture.picture, np.array(picture.embedding, np.float32))
+        for name, several in file.people.items()
+        for picture in several
+    ]
+    return Gallery(file.embedder, file.embedder_sha256, tuple(known))
+
+
+def only_face(prediction: Prediction) -> NDArray[np.float32]:
+    """Return the embedding of the one face of a picture; raises GalleryError where there is none, or a choice."""
+    embeddings = prediction.arrays["embedding"]
+    if len(embeddings) != 1:
+        raise GalleryError(f"shows {len(embeddings) or 'no'} faces; use a picture of one person")
+    row: NDArray[np.float32] = embeddings[0]
+    if np.isnan(row).any():
+        raise GalleryError("shows a face too small, too blurred or turned too far; use a better picture")
+    return row
+
+
+def matches(groups: Sequence[Group], gallery: Gallery) -> list[GalleryMatch | None]:
+    """Return who each group is: the name of the nearest picture, where that is near enough."""
+    if not groups:
+        return []
+    pictures = [group_of(index, (), one.embedding[None]) for index, one in enumerate(gallery.known)]
+    distances = np.sqrt(square_distances(groups, pictures))  # (groups, pictures)
+    nearest = distances.argmin(axis=1)
+    return [
+        GalleryMatch(
+            name=gallery.known[picture].name, distance=round(float(distance), 4), picture=gallery.known[picture].picture
+        )
+        if distance <= SAME_PERSON
+        else None
+        for picture, distance in zip(nearest.tolist(), distances.min(axis=1).tolist(), strict=True)
+    ]
