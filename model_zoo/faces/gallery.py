@@ -94,10 +94,10 @@ def read(path: Path, spec: ModelSpec) -> Gallery:
             f"({spec.sha256[:12]}) would be compared with it; build it anew with `reelwarden gallery build`"
         )
     lengths = {len(picture.embedding) for several in file.people.values() for picture in several}
-    if lengths != {EMBEDDERS[spec.decoder]}:
+    if lengths != {EMBEDDERS.get(spec.decoder)}:
         found = ", ".join(map(str, sorted(lengths)))
         raise GalleryError(
-            f"{path}: embeddings of {found} numbers, {spec.name} makes {EMBEDDERS[spec.decoder]}; "
+            f"{path}: embeddings of {found} numbers, {spec.name} makes {EMBEDDERS.get(spec.decoder)}; "
             "build it anew with `reelwarden gallery build`"
         )
     known = [
