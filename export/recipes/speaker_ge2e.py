@@ -56,7 +56,7 @@ CONVERSION = Conversion(
     licence="Apache-2.0",
     parity_against="torch 2.13.0, NumPy front end",
 )
-ROUTE = f"""Resemblyzer: Copyright 2019 Resemble.AI, https://github.com/resemble-ai/Resemblyzer, Apache-2.0 (text below).
+ROUTE = f"""Resemblyzer: Copyright 2019 Resemble.AI, https://github.com/resemble-ai/Resemblyzer, Apache-2.0 (below).
 
 Route of the weights: published by Resemble.AI in the PyPI package {PACKAGE} {VERSION}; turned into this ONNX file by
 export/recipes/speaker_ge2e.py, which adds the mel front end and rounds large weights to float16.
@@ -78,7 +78,8 @@ def mel_bands() -> NDArray[np.float32]:
     linear, steep = mels * knee_hertz / knee_mel, knee_hertz * np.exp(log_step * (mels - knee_mel))
     edges = np.where(mels < knee_mel, linear, steep)
     bands = triangles(edges, np.linspace(0, RATE / 2, WINDOW // 2 + 1))
-    return (bands * 2.0 / (edges[2:] - edges[:-2])).astype(np.float32)
+    equal: NDArray[np.float64] = bands * 2.0 / (edges[2:] - edges[:-2])
+    return equal.astype(np.float32)
 
 
 def build(weights: Weights) -> GraphBuilder:
