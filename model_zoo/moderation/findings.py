@@ -19,11 +19,12 @@ from model_zoo.ops.time import Seconds, SpanRule, box_series, score_series, segm
 from model_zoo.report import DomainPart, Evidence, Segment, TrackPoint
 from model_zoo.values import Prediction, Scores, Span
 
+# Harmless video decided these: what it reached is in README.md
 HOLD_SECONDS = 1.5
 MERGE_GAP_SECONDS = 2.0
-FINDING_RULE = SpanRule(0.5, 0.35, HOLD_SECONDS, MERGE_GAP_SECONDS)
+FINDING_RULE = SpanRule(0.7, 0.45, HOLD_SECONDS, MERGE_GAP_SECONDS)
 PART_RULE = SpanRule(0.6, 0.4, HOLD_SECONDS, MERGE_GAP_SECONDS)
-HINT_RULE = SpanRule(0.7, 0.5, HOLD_SECONDS, MERGE_GAP_SECONDS)
+HINT_RULE = SpanRule(0.8, 0.6, HOLD_SECONDS, MERGE_GAP_SECONDS)
 CONTENT_RULE = SpanRule(0.9, 0.7, HOLD_SECONDS, MERGE_GAP_SECONDS)
 LEAST_SCORE = 1e-6  # instead of 0, which has no logarithm
 
