@@ -17,9 +17,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from model_zoo.domains import DOMAINS, by_name
-
 from model_zoo.domain import Domain, Loaded, Start, Summary
+from model_zoo.domains import DOMAINS, by_name
 from model_zoo.report import DecodeFacts, DomainPart, FrameDetail, Report, ReportedError, Run
 from model_zoo.values import Prediction, Watcher
 from serve.decode.reading import Wanted, read
