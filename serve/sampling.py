@@ -43,9 +43,18 @@ class Plan:
     tolerance_seconds: float
     keyframe_interval_seconds: float | None
     needed: Flags  # (P,) packets to decode, in decoding order
+    runs: Positions  # (R,) where decoding can start afresh: the needed packets between two of these hang together
+    run_ticks: Ticks  # (R,) time of the first frame of each run
     due: tuple[Due, ...]  # one per asker
     end_seconds: float  # of the last frame
     frame_seconds: float  # usual distance of two frames
+
+    def due_between(self, first: int, end: int) -> tuple[Due, ...]:
+        """Return what is due from one tick on and before another."""
+        return tuple(
+            Due(every=due.every, ticks=due.ticks[np.searchsorted(due.ticks, first) : np.searchsorted(due.ticks, end)])
+            for due in self.due
+        )
 
 
 def most_shift_seconds(interval_seconds: float) -> float:
@@ -65,7 +74,9 @@ def make_plan(index: PacketIndex, intervals_seconds: Sequence[float]) -> Plan:
     targets = np.zeros(len(index.ticks), bool)
     for positions, _ in chosen:
         targets[positions] = True
-    needed = np.ones_like(targets) if any(every) else _needed(index, targets)
+    needed, runs = _needed(index, targets)
+    if any(every):
+        needed, runs = np.ones_like(targets), np.zeros(1, np.intp)
     tolerance = max([shift for _, shift in chosen], default=0.0)
     return Plan(
         strategy=_strategy(index, needed),
@@ -74,6 +85,8 @@ def make_plan(index: PacketIndex, intervals_seconds: Sequence[float]) -> Plan:
         tolerance_seconds=tolerance,
         keyframe_interval_seconds=_keyframe_interval(index),
         needed=needed,
+        runs=runs,
+        run_ticks=index.ticks[runs],
         due=tuple(
             Due(every=all_, ticks=np.sort(index.ticks[positions]))
             for all_, (positions, _) in zip(every, chosen, strict=True)
@@ -133,8 +146,8 @@ def _move_to_keyframes(
     return np.where(movable & (exact >= fixed_end[group]), near, exact)
 
 
-def _needed(index: PacketIndex, targets: Flags) -> Flags:
-    """Return the packets (P,) that the target frames hang on."""
+def _needed(index: PacketIndex, targets: Flags) -> tuple[Flags, Positions]:
+    """Return the packets (P,) that the target frames hang on, and where runs of them start that stand alone."""
     packets = len(index.ticks)
     positions = np.arange(packets)
     keys = np.flatnonzero(index.key)
@@ -146,7 +159,8 @@ def _needed(index: PacketIndex, targets: Flags) -> Flags:
     trailing_cover = _cover(start, np.flatnonzero(targets & ~leading), packets)
     leading_cover = _cover(start, np.flatnonzero(targets & leading), packets)
     referred = ~index.disposable & (trailing_cover & ~leading | leading_cover)
-    return referred | targets
+    needed = referred | targets
+    return needed, keys[needed[keys] & ~leading_cover[keys]]
 
 
 def _cover(start: Positions, targets: Positions, packets: int) -> Flags:
@@ -207,6 +221,8 @@ def _plan_untimed(index: PacketIndex, intervals_seconds: Sequence[float]) -> Pla
         tolerance_seconds=index.frame_seconds / 2 if any(intervals_seconds) else 0.0,
         keyframe_interval_seconds=None,
         needed=np.ones(len(index.ticks), bool),
+        runs=np.zeros(1, np.intp),
+        run_ticks=index.ticks[:1],
         due=tuple(due),
         end_seconds=index.end_seconds,
         frame_seconds=index.frame_seconds,

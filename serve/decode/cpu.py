@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 
 import av
 import numpy as np
 from av.packet import Packet
-from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from model_zoo.errors import CorruptMediaError
-from model_zoo.report import VideoFacts
 from model_zoo.values import Frames
 from serve.containers import open_container
-from serve.decode.canvas import Canvas
+from serve.decode.canvas import Batch
+from serve.decode.runs import Run, RunDecoder, Taken
 from serve.decode.wanted import DecodeLog, Wanted
 from serve.media import Media
-from serve.sampling import Due, Plan
+from serve.sampling import Plan
 
-_NEVER = np.iinfo(np.int64).max
+MOST_DECODERS = 8  # each holds up to 17 frames: 50 MB at 1080p
+Packets = Iterator["Packet[VideoStream]"]  # quoted: not subscriptable when it runs
 
 
 def frames(
@@ -32,95 +35,108 @@ def frames(
     and the log says where. Raises CorruptMediaError when not one frame comes out.
     """
     video = media.facts.video
-    if video is None:
+    if video is None or plan.strategy == "none":
         return
-    askers = [
-        _Asker(index, Canvas(item.view, video, item.batch), due)
-        for index, (item, due) in enumerate(zip(wanted, plan.due, strict=True))
-    ]
-    for frame, seconds in _decoded(media, video, plan, log, threads):
-        taken = False
-        for asker in askers:
-            if asker.takes(frame.pts or 0):
-                taken = True
-                batch = asker.canvas.add(frame, seconds)
-                if batch is not None:
-                    yield asker.index, batch
-        log.frames_analyzed += taken
+    batches = [Batch(item.view, video, item.batch) for item in wanted]
+    with open_container(media.path, media.limits) as container:
+        stream = container.streams[video.stream_index]
+        packets = _needed_packets(container.demux(stream), plan, log)  # type: ignore[arg-type]
+        views = [item.view for item in wanted]
+        for asker, seconds, picture in _pictures(packets, plan, log, threads, lambda: RunDecoder(media, views)):
+            batch = batches[asker].add(picture, seconds)
+            if batch is not None:
+                yield asker, batch
     if log.frames_decoded == 0:
         raise CorruptMediaError(
             f"{media.facts.name}: not one frame could be decoded: {log.last_damage or 'no key frame'}; "
             "upload the file again or repair it"
         )
-    for asker in askers:
-        rest = asker.canvas.flush()
+    for asker, unfilled in enumerate(batches):
+        rest = unfilled.flush()
         if rest is not None:
-            yield asker.index, rest
+            yield asker, rest
 
 
-@dataclass(slots=True)
-class _Asker:
-    """One `Wanted` on its way through the file: which frame it takes next."""
-
-    index: int
-    canvas: Canvas
-    due: Due
-    _passed: int = 0
-    _next: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._next = int(self.due.ticks[0]) if len(self.due.ticks) else _NEVER
-
-    def takes(self, ticks: int) -> bool:
-        """Say whether the frame at this time is wanted: the first at or after each due time is."""
-        if self.due.every:
-            return True
-        if ticks < self._next:
-            return False
-        while self._next <= ticks:
-            self._passed += 1
-            self._next = int(self.due.ticks[self._passed]) if self._passed < len(self.due.ticks) else _NEVER
-        return True
-
-
-def _decoded(
-    media: Media, video: VideoFacts, plan: Plan, log: DecodeLog, threads: int
-) -> Iterator[tuple[VideoFrame, float]]:
-    """Yield the frames of the needed packets with their seconds, keeping the log."""
-    with open_container(media.path, media.limits) as container:
-        stream = container.streams[video.stream_index]
-        assert isinstance(stream, VideoStream)  # noqa: S101 - narrows the type; open_media chose a video stream
-        codec = stream.codec_context
-        codec.options = {"max_pixels": str(media.limits.max_pixels)}
-        codec.thread_type, codec.thread_count = "AUTO", threads
-        tick_seconds = float(stream.time_base or 1 / av.time_base)
-        ticks = round(media.start_seconds / tick_seconds) - 1
-        for packet in _needed_packets(container.demux(stream), plan, log):
-            try:
-                decoded = codec.decode(packet)
-            except av.error.FFmpegError as error:
-                log.damaged_packets += 1
-                log.last_damage = error.strerror or str(error)
-                continue
-            for frame in decoded:
-                if frame.pts is None:
-                    frame.pts = ticks + max(1, round(1 / ((video.frame_rate or 25.0) * tick_seconds)))
-                ticks = frame.pts
-                seconds = ticks * tick_seconds - media.start_seconds
-                log.frames_decoded += 1
-                log.last_good_seconds = seconds
-                yield frame, seconds
-
-
-def _needed_packets(
-    packets: Iterator[Packet[VideoStream]], plan: Plan, log: DecodeLog
-) -> Iterator[Packet[VideoStream] | None]:
-    """Drop what the plan does not need; end with None, which makes the decoder give out what it holds back."""
-    needed = iter(plan.needed.tobytes())
+def _needed_packets(packets: Packets, plan: Plan, log: DecodeLog) -> Iterator[tuple[int, Packet[VideoStream]]]:
+    """Yield the packets that the plan needs, each with its position in the file."""
+    needed = plan.needed.tobytes()
+    position = -1
     try:
         for packet in packets:
-            if packet.size and next(needed, 1):
-                yield packet
+            if packet.size == 0:
+                continue
+            position += 1
+            if position >= len(needed) or needed[position]:
+                yield position, packet
     except av.error.FFmpegError as error:
         log.broke_off = error.strerror or str(error)
-    yield None
+
+
+def _pictures(
+    packets: Iterator[tuple[int, Packet[VideoStream]]],
+    plan: Plan,
+    log: DecodeLog,
+    threads: int,
+    new_decoder: Callable[[], RunDecoder],
+) -> Iterator[Taken]:
+    """Decode one long run with threads that share its frames, or many short runs each on a thread of its own.
+
+    Runs on threads of their own waste nothing on waiting for each other, while frames that hang on each other do.
+    """
+    if threads == 1 or len(plan.runs) < 2:
+        with new_decoder() as decoder:
+            whole = Run(packets=(packet for _, packet in packets), due=plan.due)
+            yield from decoder.decode(whole, log, threads)
+        return
+    yield from _in_parallel(_split(packets, plan), log, min(threads, MOST_DECODERS), new_decoder)
+
+
+def _split(packets: Iterable[tuple[int, Packet[VideoStream]]], plan: Plan) -> Iterator[Run]:
+    """Cut the needed packets into runs, each with the frames that are due in it."""
+    starts = [*plan.runs[1:].tolist(), len(plan.needed) + 1]
+    first_ticks = [*plan.run_ticks[1:].tolist(), np.iinfo(np.int64).max]
+    since = np.iinfo(np.int64).min
+    run: list[Packet[VideoStream]] = []
+    number = 0
+    for position, packet in packets:
+        while position >= starts[number]:
+            yield Run(packets=run, due=plan.due_between(since, first_ticks[number]))
+            run, since = [], first_ticks[number]
+            number += 1
+        run.append(packet)
+    yield Run(packets=run, due=plan.due_between(since, first_ticks[number]))
+
+
+def _in_parallel(
+    runs: Iterator[Run], log: DecodeLog, threads: int, new_decoder: Callable[[], RunDecoder]
+) -> Iterator[Taken]:
+    """Decode runs on several threads, a decoder each; yield their pictures in order."""
+    mine = threading.local()
+    stack, opening = ExitStack(), threading.Lock()
+
+    def decode(run: Run) -> tuple[list[Taken], DecodeLog]:
+        if not hasattr(mine, "decoder"):
+            decoder = new_decoder()
+            with opening:
+                mine.decoder = stack.enter_context(decoder)
+        own = DecodeLog()
+        return list(mine.decoder.decode(run, own, 1)), own
+
+    waiting: deque[Future[tuple[list[Taken], DecodeLog]]] = deque()
+    with stack, ThreadPoolExecutor(threads, "reelwarden-decode") as pool:
+        try:
+            for run in runs:
+                waiting.append(pool.submit(decode, run))
+                if len(waiting) > threads:
+                    yield from _result(waiting.popleft(), log)
+            while waiting:
+                yield from _result(waiting.popleft(), log)
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _result(future: Future[tuple[list[Taken], DecodeLog]], log: DecodeLog) -> Iterator[Taken]:
+    taken, own = future.result()
+    log.add(own)
+    yield from taken

@@ -16,7 +16,7 @@ from serve.decode.cpu import frames
 from serve.decode.index import read_index
 from serve.decode.wanted import DecodeLog, Wanted
 from serve.media import Media
-from serve.sampling import Due, Plan, make_plan
+from serve.sampling import Due, Plan, Strategy, make_plan
 
 __all__ = ["Reading", "Wanted", "read"]
 
@@ -106,12 +106,28 @@ def _plan(media: Media, wanted: Sequence[Wanted]) -> tuple[Plan, str | None]:
 
 def _nothing(reason: str, askers: int) -> Plan:
     due = tuple(Due(every=False, ticks=np.empty(0, np.int64)) for _ in range(askers))
-    return Plan("none", reason, 0.0, 0.0, None, np.empty(0, bool), due, 0.0, 0.0)
+    return _plan_without_index("none", reason, due)
 
 
 def _one_picture(askers: int) -> Plan:
     due = tuple(Due(every=True, ticks=np.empty(0, np.int64)) for _ in range(askers))
-    return Plan("image", "a single picture", 0.0, 0.0, None, np.ones(1, bool), due, 0.0, 0.0)
+    return _plan_without_index("image", "a single picture", due)
+
+
+def _plan_without_index(strategy: Strategy, reason: str, due: tuple[Due, ...]) -> Plan:
+    return Plan(
+        strategy=strategy,
+        reason=reason,
+        interval_seconds=0.0,
+        tolerance_seconds=0.0,
+        keyframe_interval_seconds=None,
+        needed=np.ones(int(strategy == "image"), bool),
+        runs=np.zeros(1, np.intp),
+        run_ticks=np.zeros(1, np.int64),
+        due=due,
+        end_seconds=0.0,
+        frame_seconds=0.0,
+    )
 
 
 def _ended_early(log: DecodeLog, plan: Plan) -> bool:
