@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 import av
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
+from av.codec.context import ThreadType
 from av.container import InputContainer
 from av.stream import Disposition, Stream
 from av.video.codeccontext import VideoCodecContext
@@ -186,13 +187,18 @@ def _first_frame(path: Path, container: InputContainer, stream: VideoStream, lim
     """Decode up to the first frame: it alone tells rotation and interlacing, and that the codec can be decoded."""
     codec = stream.codec_context
     codec.options = {"max_pixels": str(limits.max_pixels)}
-    damage = "the stream holds no key frame"
-    packets = (packet for packet in container.demux(stream))
+    codec.thread_type, codec.thread_count = ThreadType.SLICE, 1  # several would decode the frames after it, too
+    damage = "it holds no key frame"
+    packets = container.demux(stream)
     while True:
         try:
             packet = next(packets)
-            for frame in codec.decode(packet if packet.size else None):
-                return frame
+            frames = codec.decode(packet if packet.size else None)
+            if not frames and packet.is_keyframe and not packet.is_discard and packet.size:
+                frames = codec.decode(None)  # the decoder holds it back to put frames in order
+                codec.flush_buffers()
+            if frames:
+                return frames[0]
         except StopIteration:
             break
         except av.error.FFmpegError as error:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from model_zoo.errors import CorruptMediaError
 from serve.containers import open_container
-from serve.decode.references import disposable_reader
+from serve.decode.slices import SliceTests, slice_tests
 from serve.limits import check_duration
 from serve.media import Media
 
@@ -58,14 +58,14 @@ def read_index(media: Media) -> PacketIndex:
         tick_seconds = float(stream.time_base or 1 / av.time_base)
         most_ticks = int((media.limits.max_duration_seconds + media.start_seconds) / tick_seconds)
         codec = stream.codec_context
-        is_disposable = disposable_reader(codec.codec.canonical_name, bytes(codec.extradata or b""))
+        tests = slice_tests(codec.codec.canonical_name, bytes(codec.extradata or b""))
         try:
             for packet in container.demux(stream):
                 if packet.size == 0:
                     continue
                 time = packet.pts
                 ticks.append(_NO_TIME if time is None else time)
-                flags.append(_flags(packet) or (_DISPOSABLE if is_disposable(memoryview(packet)) else 0))
+                flags.append(_flags(packet, tests))
                 if time is not None and time > most_ticks:
                     seconds = time * tick_seconds - media.start_seconds
                     check_duration(media.facts.name, seconds, media.limits, "by the times of its packets")
@@ -77,13 +77,11 @@ def read_index(media: Media) -> PacketIndex:
     return _assemble(media, np.array(ticks), np.frombuffer(flags, np.uint8), tick_seconds, promised, broke_off)
 
 
-def _flags(packet: Packet[VideoStream]) -> int:
-    return (
-        _KEY * packet.is_keyframe
-        | _DISPOSABLE * packet.is_disposable
-        | _HIDDEN * packet.is_discard
-        | _DAMAGED * packet.is_corrupt
-    )
+def _flags(packet: Packet[VideoStream], tests: SliceTests) -> int:
+    data = memoryview(packet)
+    key = packet.is_keyframe and tests.can_start(data)
+    disposable = packet.is_disposable or (not packet.is_keyframe and tests.is_disposable(data))
+    return _KEY * key | _DISPOSABLE * disposable | _HIDDEN * packet.is_discard | _DAMAGED * packet.is_corrupt
 
 
 def _assemble(
@@ -120,7 +118,7 @@ def _assemble(
 
 def _missing(media: Media, packets: int, promised: int, end_seconds: float, damaged: bool) -> str | None:
     """Say what the header promised and the file does not hold."""
-    if promised > packets:
+    if promised > packets + max(2, promised // 50):  # AVI counts frames that were never stored
         return f"the file holds {packets:,} of the {promised:,} frames in its header"
     duration = media.facts.video.duration_seconds if media.facts.video else None
     if duration is not None and end_seconds < duration - max(1.0, 0.05 * duration):
