@@ -152,6 +152,11 @@ def _video_facts(
     path: Path, container: InputContainer, stream: VideoStream, limits: Limits, *, still: bool
 ) -> VideoFacts:
     codec = stream.codec_context
+    if codec.width < 1 or codec.height < 1:
+        raise CorruptMediaError(
+            f"{path.name}: no usable picture size in the header of video stream #{stream.index}; it is damaged, or "
+            f"beyond what decoders take: at most {limits.max_side:,} pixels a side are accepted"
+        )
     check_picture(path.name, codec.width, codec.height, limits)
     frame = _first_frame(path, container, stream, limits)
     check_picture(path.name, frame.width, frame.height, limits)
@@ -174,13 +179,13 @@ def _video_facts(
         sample_aspect_ratio=f"{aspect.numerator}:{aspect.denominator}",
         interlaced=frame.interlaced_frame,
         frame_rate=None if still or not stream.average_rate else float(stream.average_rate),
-        start_seconds=0.0 if still or frame.pts is None else float(frame.time),
-        duration_seconds=(
-            None
-            if still or stream.duration is None or not stream.time_base
-            else float(stream.duration * stream.time_base)
-        ),
+        start_seconds=0.0 if still else _seconds(stream, frame.pts) or 0.0,
+        duration_seconds=None if still else _seconds(stream, stream.duration),
     )
+
+
+def _seconds(stream: VideoStream, ticks: int | None) -> float | None:
+    return None if ticks is None or stream.time_base is None else float(ticks * stream.time_base)
 
 
 def _first_frame(path: Path, container: InputContainer, stream: VideoStream, limits: Limits) -> VideoFrame:

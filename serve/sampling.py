@@ -30,7 +30,7 @@ class Due:
     """Which frames one asker is given."""
 
     every: bool  # whatever comes out of the decoder
-    ticks: Ticks  # (S,) else: the first frame at or after each of these times, ascending
+    ticks: Ticks  # (S,) ascending; unless `every`, the first frame at or after each of these times
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Plan:
     due: tuple[Due, ...]  # one per asker
     end_seconds: float  # of the last frame
     frame_seconds: float  # usual distance of two frames
+    last_needed_seconds: float  # when the last frame that is decoded is shown
 
     def due_between(self, first: int, end: int) -> tuple[Due, ...]:
         """Return what is due from one tick on and before another."""
@@ -94,6 +95,7 @@ def make_plan(index: PacketIndex, intervals_seconds: Sequence[float]) -> Plan:
         ),
         end_seconds=index.end_seconds,
         frame_seconds=index.frame_seconds,
+        last_needed_seconds=float(index.seconds(index.ticks[needs.packets & index.shown]).max()),
     )
 
 
@@ -238,4 +240,5 @@ def _plan_untimed(index: PacketIndex, intervals_seconds: Sequence[float]) -> Pla
         due=tuple(due),
         end_seconds=index.end_seconds,
         frame_seconds=index.frame_seconds,
+        last_needed_seconds=index.end_seconds - index.frame_seconds,
     )
