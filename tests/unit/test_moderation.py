@@ -109,8 +109,8 @@ def test_a_parent_has_the_highest_confidence_of_its_children() -> None:
     boxes = (Box("BUTTOCKS_EXPOSED", 0.65, 0, 0, 9, 9), Box("MALE_GENITALIA_EXPOSED", 0.8, 20, 20, 30, 30))
     found = named_segments(
         part_of({
-            "nsfw_score": nsfw(0.7),
-            "nsfw_classes": classes({"Porn": 0.7}),
+            "nsfw_score": nsfw(0.75),
+            "nsfw_classes": classes({"Porn": 0.75}),
             "body_parts": [Prediction(0.0, boxes=boxes)],
         })
     )  # fmt: skip

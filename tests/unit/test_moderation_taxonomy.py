@@ -6,7 +6,14 @@ import pytest
 
 from model_zoo.catalog import catalog, choose, named
 from model_zoo.labels.names import shown_labels
-from model_zoo.moderation.signals import BODY_PARTS, BOX_SIGNALS, CONTENT_SIGNALS, FRAME_SIGNALS, OTHER_DOMAINS
+from model_zoo.moderation.signals import (
+    BODY_PARTS,
+    BOX_SIGNALS,
+    CONTENT_SIGNALS,
+    FRAME_SIGNALS,
+    OTHER_DOMAINS,
+    signals_of,
+)
 from model_zoo.moderation.taxonomy import CONTENT_TYPES, LABELS, TREE, children, with_ancestors
 
 V7 = """
@@ -101,9 +108,11 @@ def test_names_that_taggers_give_to_rockets_mean_nothing(name: str) -> None:
     assert name not in OTHER_DOMAINS["labels"]
 
 
-def test_the_manifest_promises_what_the_signals_give() -> None:
+def test_manifests_promise_what_the_signals_give() -> None:
     for spec in catalog():
-        table = {**FRAME_SIGNALS, **BOX_SIGNALS}.get(spec.decoder, ()) if spec.domain == "moderation" else ()
-        given = {(signal.label, signal.grade) for signal in table}
-        promised = {(entry.label, entry.grade) for entry in spec.coverage if entry.label in LABELS}
-        assert spec.domain != "moderation" or promised == given, spec.name
+        promised = {(entry.label, entry.grade) for entry in spec.coverage}
+        if spec.domain == "moderation":
+            signals = (*signals_of(spec.decoder), *CONTENT_SIGNALS.get(spec.decoder, ()))
+            assert promised == {(signal.label, signal.grade) for signal in signals}, spec.name
+        elif spec.domain in OTHER_DOMAINS and spec.default:
+            assert promised == {(label, "weak evidence") for label in OTHER_DOMAINS[spec.domain].values()}, spec.name

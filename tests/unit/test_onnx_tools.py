@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -106,3 +110,16 @@ def test_an_adopted_graph_takes_any_batch(pixels: np.ndarray) -> None:
 def test_an_adopted_graph_gives_the_same_bytes_whatever_its_names() -> None:
     first, second = (adopting_model(foreign_model(names)) for names in (("a", "b"), ("zz", "x9")))
     assert file_bytes(first) == file_bytes(second)
+
+
+FACTS = sorted(Path(__file__).parents[2].glob("model_zoo/*/weights/*.json"))
+
+
+@pytest.mark.parametrize("facts", FACTS, ids=lambda file: file.stem)
+def test_every_file_of_weights_is_the_one_its_facts_describe(facts: Path) -> None:
+    described = json.loads(facts.read_text("utf-8"))
+    (weights,) = (file for suffix in (".onnx", ".npz") if (file := facts.with_suffix(suffix)).exists())
+    content = weights.read_bytes()
+    assert (hashlib.sha256(content).hexdigest(), len(content)) == (described["sha256"], described["size_bytes"])
+    assert facts.with_suffix(".LICENSE.txt").exists()
+    assert (facts.parents[3] / described["recipe"]).exists()
