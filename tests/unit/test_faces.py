@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from model_zoo import faces
 from model_zoo.domain import Loaded, Options, Start
@@ -15,6 +16,7 @@ from model_zoo.errors import ManifestError
 from model_zoo.faces.grouping import SAME_PERSON
 from model_zoo.faces.schema import FacesPart
 from model_zoo.ops.image import Pyramid, warp
+from serve.cli import app
 from serve.pipeline import Analyzer
 from serve.settings import load_settings
 from tests.conftest import MEDIA
@@ -139,8 +141,20 @@ def test_without_biometrics_no_embedding_is_ever_made() -> None:
     assert set(watcher.predict(frames)[0].arrays) == {"points", "quality"}
 
 
-def test_a_report_never_holds_an_embedding(demo: FacesPart) -> None:
-    assert "embedding" not in demo.model_dump_json()
+def test_a_report_never_holds_an_embedding_not_even_with_every_frame(tmp_path: Path) -> None:
+    picture = str(MEDIA / "images" / "astronaut.jpg")
+    words = ["analyze", picture, "--domains", "faces", "--frame-detail", "--out", str(tmp_path)]
+    for more, people in (["--biometrics"], 1), (["--no-biometrics"], 0):
+        assert CliRunner().invoke(app, words + more).exit_code == 0
+        text = (tmp_path / "report.json").read_text("utf-8")
+        part = json.loads(text)["domains"]["faces"]
+        assert (len(part["people"]), len(part["frames"])) == (people, 1)
+        assert "embedding" not in text
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 900), (2000, 5), (64, 64)])
+def test_pictures_of_any_shape_are_looked_at(size: tuple[int, int]) -> None:
+    assert seen(laid_out(np.full((*size, 3), 90, np.uint8)))[0].boxes == ()
 
 
 def test_a_decoder_that_faces_do_not_have_is_refused_by_name() -> None:
