@@ -144,6 +144,7 @@ def _audio_facts(stream: AudioStream) -> AudioFacts:
         sample_rate=codec.sample_rate,
         channels=codec.channels,
         language=_language(stream),
+        duration_seconds=_stream_duration(stream),
     )
 
 
@@ -174,11 +175,7 @@ def _video_facts(
         interlaced=frame.interlaced_frame,
         frame_rate=None if still or not stream.average_rate else float(stream.average_rate),
         start_seconds=0.0 if still or frame.pts is None else float(frame.time),
-        duration_seconds=(
-            None
-            if still or stream.duration is None or not stream.time_base
-            else float(stream.duration * stream.time_base)
-        ),
+        duration_seconds=None if still else _stream_duration(stream),
     )
 
 
@@ -218,6 +215,12 @@ def _stream_in_words(stream: Stream, chosen: bool) -> str:
     words += ["cover art"] if stream.disposition & _COVER_ART else []
     words += ["(default)"] if stream.disposition & Disposition.default else []
     return " ".join(words) + (" - used" if chosen else "")
+
+
+def _stream_duration(stream: Stream) -> float | None:
+    if stream.duration is None or not stream.time_base:
+        return None
+    return float(stream.duration * stream.time_base)
 
 
 def _language(stream: Stream) -> str | None:
