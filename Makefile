@@ -5,7 +5,7 @@ RUN := $(CURDIR)/.venv/bin
 export UV_PYTHON ?= $(PYTHON)
 export UV_PYTHON_DOWNLOADS ?= never
 
-.PHONY: demo test check format bench golden docs clean
+.PHONY: demo test check format bench golden docs proof clean
 
 demo: .venv/run-ready            ## analyze the sample video with every domain
 	@$(RUN)/reelwarden models pull
@@ -29,11 +29,15 @@ bench: .venv/dev-ready           ## measure speed against the named peers; write
 	@$(UV) sync --quiet --frozen --group bench
 	@$(RUN)/python -m benchmarks
 
+proof:                           ## the README on a bare machine: a fresh container; needs docker
+	@tests/integration/clean_machine.sh
+
 golden: .venv/dev-ready          ## write the golden results anew; look at the diff before you commit it
 	@$(RUN)/python -m tests.golden.generate
 
 docs: .venv/dev-ready            ## write the generated pages anew
 	@$(RUN)/python -m tools.settings_page
+	@$(RUN)/python -m tools.benchmarks_page
 
 clean:                           ## remove the environment and everything made
 	rm -rf .venv .tools out

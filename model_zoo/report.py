@@ -11,6 +11,9 @@ SCHEMA_VERSION: Literal["reelwarden.report/1"] = "reelwarden.report/1"
 Grade = Literal["trained detector", "trained classifier", "zero-shot", "weak evidence", "not covered"]
 
 
+Status = Literal["finding", "hint"]
+
+
 class ReportModel(BaseModel):
     """Settings shared by every part of the report: unknown fields of a newer minor version are kept, not refused."""
 
@@ -139,6 +142,9 @@ class Segment(ReportModel):
     peak_confidence: float = Field(ge=0, le=1)
     mean_confidence: float = Field(ge=0, le=1)
     frames: int = Field(description="analyzed frames that carry it")
+    status: Status = Field(
+        default="finding", description="a hint rests on weak evidence alone and must not decide anything by itself"
+    )
 
 
 class FrameDetail(ReportModel):
@@ -180,7 +186,7 @@ class Run(ReportModel):
     """How this run went: the only part that differs when the same file is analyzed again."""
 
     stage_seconds: dict[str, float] = Field(
-        default_factory=dict, description="busy wall seconds by stage; they overlap"
+        default_factory=dict, description="wall seconds by stage of the analyzing thread; decoding runs beside it"
     )
     wall_seconds: float
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from model_zoo.report import Report, Segment
@@ -13,18 +14,21 @@ MOST_TIMES = 4  # spans of one finding that are written out
 
 
 def findings_table(report: Report) -> Table:
-    """Return one row per label of each domain: when it was seen, and how surely."""
-    table = Table("domain", "finding", "when (seconds)", "confidence", title=report.media.name, title_justify="left")
+    """Return one row per finding of each domain: when it was seen, and how surely."""
+    table = Table(
+        "domain", "finding", "when (seconds)", "confidence", title=escape(report.media.name), title_justify="left"
+    )
     for name, part in report.domains.items():
-        by_label: dict[str, list[Segment]] = defaultdict(list)
+        rows: dict[tuple[str, str], list[Segment]] = defaultdict(list)
         for segment in part.segments:
-            by_label[segment.label].append(segment)
-        for label, segments in sorted(by_label.items(), key=lambda item: item[1][0].start_seconds):
-            table.add_row(name, label, _times(segments), f"{max(s.peak_confidence for s in segments):.2f}")
+            rows[segment.label, segment.status].append(segment)
+        for (label, status), segments in sorted(rows.items(), key=lambda item: item[1][0].start_seconds):
+            shown = escape(label) + (" [dim](hint)[/dim]" if status == "hint" else "")
+            table.add_row(name, shown, _times(segments), f"{max(s.peak_confidence for s in segments):.2f}")
         if not part.segments:
             table.add_row(name, "[dim]nothing found[/dim]", "", "")
     for error in report.errors:
-        table.add_row(error.domain or "", f"[red]failed: {error.message}[/red]", "", "")
+        table.add_row(error.domain or "", f"[red]failed: {escape(error.message)}[/red]", "", "")
     return table
 
 
@@ -38,9 +42,9 @@ def summary_line(report: Report, place: Path) -> str:
     if report.sound and report.sound.heard_seconds:
         line = f"{report.sound.heard_seconds:.1f} s of sound heard, {line}"
     if decode.truncated:
-        line += f"\n[yellow]the media broke off: {decode.truncated_reason}[/yellow]"
+        line += f"\n[yellow]the media broke off: {escape(str(decode.truncated_reason))}[/yellow]"
     if report.sound and report.sound.truncated:
-        line += f"\n[yellow]the sound broke off: {report.sound.truncated_reason}[/yellow]"
+        line += f"\n[yellow]the sound broke off: {escape(str(report.sound.truncated_reason))}[/yellow]"
     return line
 
 

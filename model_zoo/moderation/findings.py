@@ -10,13 +10,13 @@ import numpy as np
 
 from model_zoo.domain import Summary
 from model_zoo.manifest import ModelSpec
-from model_zoo.moderation.schema import ContentTypeSegment, ModerationSegment, Status
+from model_zoo.moderation.schema import ContentTypeSegment, ModerationSegment
 from model_zoo.moderation.signals import BOX_SIGNALS, CONTENT_SIGNALS, FRAME_SIGNALS, GRADES, OTHER_DOMAINS, Signal
 from model_zoo.moderation.sources import source_of
 from model_zoo.moderation.taxonomy import LABELS, with_ancestors
 from model_zoo.ops.boxes import box_shares
 from model_zoo.ops.time import Seconds, SpanRule, box_series, score_series, segment_fields, spans, within
-from model_zoo.report import DomainPart, Evidence, Segment, TrackPoint
+from model_zoo.report import DomainPart, Evidence, Segment, Status, TrackPoint
 from model_zoo.values import Prediction, Scores, Span
 
 # Harmless video decided these: what it reached is in README.md

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from model_zoo.moderation.taxonomy import VERSION
 from model_zoo.report import DomainPart, Evidence, Grade, Segment, TrackPoint
-
-Status = Literal["finding", "hint"]
 
 
 class ModerationSegment(Segment):
@@ -17,7 +13,6 @@ class ModerationSegment(Segment):
 
     parent: str | None = Field(description="the label one level up; it has a segment of its own")
     level: int = Field(ge=1, le=3)
-    status: Status = Field(description="a hint rests on weak evidence alone and must not decide anything by itself")
     grade: Grade = Field(description="the best of the evidence")
     threshold: float | None = Field(description="score that opened it; null where another domain decided")
     evidence: list[Evidence]

@@ -1,4 +1,4 @@
-"""Scale decoded frames straight into the batches that models read."""
+"""Scale decoded frames, and lay them into the batches that models read."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from model_zoo.ops.geometry import place
 from model_zoo.report import VideoFacts
 from model_zoo.values import Frames, Pixels, View
 
+Picture = NDArray[np.uint8]  # (H, W, 3), the visible part of a view
+
 _INTERPOLATION = {
     "area": Interpolation.AREA,
     "bilinear": Interpolation.BILINEAR,
@@ -22,66 +24,36 @@ _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 _STANDARD_LINES = 576  # players take more lines than this for BT.709 where the stream does not say
 
 
-class Canvas:
-    """Turns decoded frames into rows of a batch of one view.
+class Scaler:
+    """Turns decoded frames into pictures of one view; belongs to one thread.
 
     The whole frame is scaled to its place while still YUV, then only the small picture becomes RGB: half the work of
-    scaling to RGB at once, and measured closer to the exact result. Turning it upright happens on the small picture,
-    non-square pixels and both fields of an interlaced frame are scaled like everything else. A frame whose size
-    changes in mid-stream is scaled to the place of the first.
+    scaling to RGB at once, and measured closer to the exact result. Turning it upright happens on the small picture;
+    non-square pixels and both fields of an interlaced frame are scaled like everything else, which blurs the combing
+    of fast motion but keeps every line. A frame whose size changes in mid-stream is scaled to the place of the first.
     """
 
-    def __init__(self, view: View, video: VideoFacts, batch: int) -> None:
-        self._view, self._batch = view, batch
+    def __init__(self, view: View, video: VideoFacts) -> None:
         self._place = place(view, video.width, video.height)
         self._quarter_turns = video.rotation_degrees // 90 % 4
         width, height = self._place.scaled_width, self._place.scaled_height
         self._size = (height, width) if self._quarter_turns % 2 else (width, height)  # before turning
-        shrinks = self._size[0] <= video.coded_width and self._size[1] <= video.coded_height
+        grows = self._size[0] > video.coded_width or self._size[1] > video.coded_height
         # swscale's area filter is for shrinking only
-        self._filter = _INTERPOLATION[
-            "bilinear" if view.interpolation == "area" and not shrinks else view.interpolation
-        ]
+        self._filter = _INTERPOLATION["bilinear" if grows and view.interpolation == "area" else view.interpolation]
         self._scale, self._colour = VideoReformatter(), VideoReformatter()
-        self._start_batch()
 
-    def _start_batch(self) -> None:
-        self._pixels: Pixels = np.empty((self._batch, self._view.height, self._view.width, 3), np.uint8)
-        if self._place.width < self._view.width or self._place.height < self._view.height:
-            self._pixels.fill(self._view.pad)
-        self._seconds: list[float] = []
-
-    def add(self, frame: VideoFrame, seconds: float) -> Frames | None:
-        """Lay a frame into the batch; return the batch when that fills it."""
-        place = self._place
-        picture = np.rot90(_as_array(self._to_rgb(frame)), -self._quarter_turns)
-        row = self._pixels[len(self._seconds)]
-        row[place.top : place.top + place.height, place.left : place.left + place.width] = picture[
-            place.crop_top : place.crop_top + place.height, place.crop_left : place.crop_left + place.width
-        ]
-        self._seconds.append(seconds)
-        return self.flush() if len(self._seconds) == self._batch else None
-
-    def flush(self) -> Frames | None:
-        """Return what the batch holds; None when it is empty."""
-        if not self._seconds:
-            return None
-        frames = Frames(
-            pixels=self._pixels[: len(self._seconds)],
-            seconds=np.array(self._seconds),
-            view=self._view,
-            source_width=self._place.source_width,
-            source_height=self._place.source_height,
-        )
-        self._start_batch()
-        return frames
+    def picture(self, frame: VideoFrame) -> Picture:
+        """Return the visible part of the view, upright."""
+        top, left = self._place.crop_top, self._place.crop_left
+        upright = np.rot90(_as_array(self._to_rgb(frame)), -self._quarter_turns)
+        return upright[top : top + self._place.height, left : left + self._place.width]
 
     def _to_rgb(self, frame: VideoFrame) -> VideoFrame:
         width, height = self._size
-        if frame.format.is_rgb or frame.format.name in ("pal8", "gray", "monob", "monow"):
-            return self._scale.reformat(
-                frame, width, height, "rgb24", interpolation=self._filter | _FULL_COLOUR, threads=1
-            )
+        if not _has_halved_colour(frame):
+            flags = self._filter | _FULL_COLOUR
+            return self._scale.reformat(frame, width, height, "rgb24", interpolation=flags, threads=1)
         space = frame.colorspace
         if space == _UNSPECIFIED:
             space = Colorspace.ITU709 if frame.height > _STANDARD_LINES else Colorspace.ITU601
@@ -94,9 +66,51 @@ class Canvas:
         )
 
 
-def _as_array(picture: VideoFrame) -> NDArray[np.uint8]:
+class Batch:
+    """Collects pictures of one view into the arrays that models read."""
+
+    def __init__(self, view: View, video: VideoFacts, size: int) -> None:
+        self._view, self._size = view, size
+        self._place = place(view, video.width, video.height)
+        self._start()
+
+    def _start(self) -> None:
+        self._pixels: Pixels = np.empty((self._size, self._view.height, self._view.width, 3), np.uint8)
+        if self._place.width < self._view.width or self._place.height < self._view.height:
+            self._pixels.fill(self._view.pad)
+        self._seconds: list[float] = []
+
+    def add(self, picture: Picture, seconds: float) -> Frames | None:
+        """Copy a picture into the batch; return the batch when that fills it."""
+        top, left = self._place.top, self._place.left
+        row = self._pixels[len(self._seconds)]
+        row[top : top + self._place.height, left : left + self._place.width] = picture
+        self._seconds.append(seconds)
+        return self.flush() if len(self._seconds) == self._size else None
+
+    def flush(self) -> Frames | None:
+        """Return what the batch holds; None when it is empty."""
+        if not self._seconds:
+            return None
+        frames = Frames(
+            pixels=self._pixels[: len(self._seconds)],
+            seconds=np.array(self._seconds),
+            view=self._view,
+            source_width=self._place.source_width,
+            source_height=self._place.source_height,
+        )
+        self._start()
+        return frames
+
+
+def _has_halved_colour(frame: VideoFrame) -> bool:
+    """Say whether colour is stored at half width, as nearly all video does."""
+    planes = frame.format.components
+    return len(planes) >= 3 and not frame.format.is_rgb and planes[1].width < planes[0].width
+
+
+def _as_array(picture: VideoFrame) -> Picture:
     """View an rgb24 frame as (H, W, 3) without copying it."""
     plane = picture.planes[0]
-    lines = np.frombuffer(plane, np.uint8).reshape(picture.height, plane.line_size)  # type: ignore[call-overload]
-    rows: NDArray[np.uint8] = lines[:, : picture.width * 3].reshape(picture.height, picture.width, 3)
-    return rows
+    lines = np.frombuffer(memoryview(plane), np.uint8).reshape(picture.height, plane.line_size)
+    return lines[:, : picture.width * 3].reshape(picture.height, picture.width, 3)

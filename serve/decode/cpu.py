@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import threading
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import groupby
 
 import av
 import numpy as np
 from av.packet import Packet
-from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from model_zoo.errors import CorruptMediaError
-from model_zoo.report import VideoFacts
 from model_zoo.values import Frames
 from serve.containers import open_container
-from serve.decode.canvas import Canvas
+from serve.decode.canvas import Batch
+from serve.decode.runs import Run, RunDecoder, Taken
 from serve.decode.wanted import DecodeLog, Wanted
 from serve.media import Media
-from serve.sampling import Due, Plan
+from serve.sampling import Plan
 
-_NEVER = np.iinfo(np.int64).max
+MOST_DECODERS = 8  # each holds up to 17 frames: 50 MB at 1080p
+MOST_RUN_PACKETS = 600  # of a run that is decoded on one thread: these packets and these pictures wait in memory
+MOST_RUN_BYTES = 64_000_000
+Packets = Iterator["Packet[VideoStream]"]  # quoted: not subscriptable when it runs
 
 
 def frames(
@@ -32,95 +39,116 @@ def frames(
     and the log says where. Raises CorruptMediaError when not one frame comes out.
     """
     video = media.facts.video
-    if video is None:
+    if video is None or plan.strategy == "none":
         return
-    askers = [
-        _Asker(index, Canvas(item.view, video, item.batch), due)
-        for index, (item, due) in enumerate(zip(wanted, plan.due, strict=True))
-    ]
-    for frame, seconds in _decoded(media, video, plan, log, threads):
-        taken = False
-        for asker in askers:
-            if asker.takes(frame.pts or 0):
-                taken = True
-                batch = asker.canvas.add(frame, seconds)
-                if batch is not None:
-                    yield asker.index, batch
-        log.frames_analyzed += taken
+    batches = [Batch(item.view, video, item.batch) for item in wanted]
+    with open_container(media.path, media.limits) as container:
+        stream = container.streams[video.stream_index]
+        packets = _needed_packets(container.demux(stream), plan, log)  # type: ignore[arg-type]
+        views = [item.view for item in wanted]
+        sizes = [3 * view.width * view.height for view in views]
+        for asker, seconds, picture in _pictures(packets, plan, log, threads, lambda: RunDecoder(media, views), sizes):
+            batch = batches[asker].add(picture, seconds)
+            if batch is not None:
+                yield asker, batch
     if log.frames_decoded == 0:
         raise CorruptMediaError(
             f"{media.facts.name}: not one frame could be decoded: {log.last_damage or 'no key frame'}; "
             "upload the file again or repair it"
         )
-    for asker in askers:
-        rest = asker.canvas.flush()
+    for asker, unfilled in enumerate(batches):
+        rest = unfilled.flush()
         if rest is not None:
-            yield asker.index, rest
+            yield asker, rest
 
 
-@dataclass(slots=True)
-class _Asker:
-    """One `Wanted` on its way through the file: which frame it takes next."""
-
-    index: int
-    canvas: Canvas
-    due: Due
-    _passed: int = 0
-    _next: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._next = int(self.due.ticks[0]) if len(self.due.ticks) else _NEVER
-
-    def takes(self, ticks: int) -> bool:
-        """Say whether the frame at this time is wanted: the first at or after each due time is."""
-        if self.due.every:
-            return True
-        if ticks < self._next:
-            return False
-        while self._next <= ticks:
-            self._passed += 1
-            self._next = int(self.due.ticks[self._passed]) if self._passed < len(self.due.ticks) else _NEVER
-        return True
-
-
-def _decoded(
-    media: Media, video: VideoFacts, plan: Plan, log: DecodeLog, threads: int
-) -> Iterator[tuple[VideoFrame, float]]:
-    """Yield the frames of the needed packets with their seconds, keeping the log."""
-    with open_container(media.path, media.limits) as container:
-        stream = container.streams[video.stream_index]
-        assert isinstance(stream, VideoStream)  # noqa: S101 - narrows the type; open_media chose a video stream
-        codec = stream.codec_context
-        codec.options = {"max_pixels": str(media.limits.max_pixels)}
-        codec.thread_type, codec.thread_count = "AUTO", threads
-        tick_seconds = float(stream.time_base or 1 / av.time_base)
-        ticks = round(media.start_seconds / tick_seconds) - 1
-        for packet in _needed_packets(container.demux(stream), plan, log):
-            try:
-                decoded = codec.decode(packet)
-            except av.error.FFmpegError as error:
-                log.damaged_packets += 1
-                log.last_damage = error.strerror or str(error)
-                continue
-            for frame in decoded:
-                if frame.pts is None:
-                    frame.pts = ticks + max(1, round(1 / ((video.frame_rate or 25.0) * tick_seconds)))
-                ticks = frame.pts
-                seconds = ticks * tick_seconds - media.start_seconds
-                log.frames_decoded += 1
-                log.last_good_seconds = seconds
-                yield frame, seconds
-
-
-def _needed_packets(
-    packets: Iterator[Packet[VideoStream]], plan: Plan, log: DecodeLog
-) -> Iterator[Packet[VideoStream] | None]:
-    """Drop what the plan does not need; end with None, which makes the decoder give out what it holds back."""
-    needed = iter(plan.needed.tobytes())
+def _needed_packets(packets: Packets, plan: Plan, log: DecodeLog) -> Iterator[tuple[int, Packet[VideoStream]]]:
+    """Yield the packets that the plan needs, each with its position in the file."""
+    needed = plan.needed.tobytes()
+    position = -1
     try:
         for packet in packets:
-            if packet.size and next(needed, 1):
-                yield packet
+            if packet.size == 0:
+                continue
+            position += 1
+            if position >= len(needed) or needed[position]:
+                yield position, packet
     except av.error.FFmpegError as error:
         log.broke_off = error.strerror or str(error)
-    yield None
+
+
+def _pictures(
+    packets: Iterator[tuple[int, Packet[VideoStream]]],
+    plan: Plan,
+    log: DecodeLog,
+    threads: int,
+    new_decoder: Callable[[], RunDecoder],
+    picture_bytes: Sequence[int],
+) -> Iterator[Taken]:
+    """Decode short runs each on a thread of its own, long ones with threads that share the frames of each.
+
+    Runs on threads of their own waste nothing on waiting for each other, while frames that hang on each other do; but
+    the pictures of such a run wait in memory until the runs before it are over.
+    """
+    runs = _split(packets, plan)
+    if len(plan.runs) > 1 and _are_short(plan, picture_bytes):
+        lists = (Run(packets=list(run.packets), due=run.due) for run in runs)
+        yield from _in_parallel(lists, log, min(threads, MOST_DECODERS), new_decoder)
+        return
+    with new_decoder() as decoder:
+        for run in runs:
+            yield from decoder.decode(run, log, threads)
+
+
+def _split(packets: Iterator[tuple[int, Packet[VideoStream]]], plan: Plan) -> Iterator[Run]:
+    """Cut the needed packets into runs, each with the frames that are due in it."""
+    starts = plan.runs.tolist()
+    edges = [np.iinfo(np.int64).min, *plan.run_ticks[1:].tolist(), np.iinfo(np.int64).max]
+    for run, numbered in groupby(packets, lambda item: max(0, bisect_right(starts, item[0]) - 1)):
+        yield Run(packets=(packet for _, packet in numbered), due=plan.due_between(edges[run], edges[run + 1]))
+
+
+def _are_short(plan: Plan, picture_bytes: Sequence[int]) -> bool:
+    """Say whether every run is short enough to be held in memory."""
+    ends = [*plan.runs[1:].tolist(), len(plan.needed)]
+    packets = max(end - start for start, end in zip(plan.runs.tolist(), ends, strict=True))
+    edges = [*plan.run_ticks.tolist(), np.iinfo(np.int64).max]
+    waiting = sum(
+        size * np.diff(np.searchsorted(due.ticks, edges)) for size, due in zip(picture_bytes, plan.due, strict=True)
+    )
+    return packets <= MOST_RUN_PACKETS and int(np.max(waiting)) <= MOST_RUN_BYTES
+
+
+def _in_parallel(
+    runs: Iterator[Run], log: DecodeLog, threads: int, new_decoder: Callable[[], RunDecoder]
+) -> Iterator[Taken]:
+    """Decode runs on several threads, a decoder each; yield their pictures in order."""
+    mine = threading.local()
+    stack, opening = ExitStack(), threading.Lock()
+
+    def decode(run: Run) -> tuple[list[Taken], DecodeLog]:
+        if not hasattr(mine, "decoder"):
+            decoder = new_decoder()
+            with opening:
+                mine.decoder = stack.enter_context(decoder)
+        own = DecodeLog()
+        return list(mine.decoder.decode(run, own, 1)), own
+
+    waiting: deque[Future[tuple[list[Taken], DecodeLog]]] = deque()
+    with stack, ThreadPoolExecutor(threads, "reelwarden-decode") as pool:
+        try:
+            for run in runs:
+                waiting.append(pool.submit(decode, run))
+                if len(waiting) > threads:
+                    yield from _result(waiting.popleft(), log)
+            while waiting:
+                yield from _result(waiting.popleft(), log)
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _result(future: Future[tuple[list[Taken], DecodeLog]], log: DecodeLog) -> Iterator[Taken]:
+    taken, own = future.result()
+    log.add(own)
+    yield from taken

@@ -30,3 +30,12 @@ class DecodeLog:
     damaged_packets: int = 0
     last_damage: str = ""
     broke_off: str | None = None
+
+    def add(self, later: DecodeLog) -> None:
+        """Add what happened in a part of the file that follows."""
+        self.frames_decoded += later.frames_decoded
+        self.frames_analyzed += later.frames_analyzed
+        self.damaged_packets += later.damaged_packets
+        self.last_damage = later.last_damage or self.last_damage
+        if later.last_good_seconds is not None:
+            self.last_good_seconds = later.last_good_seconds

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import typer.main
 
 from serve.cli import app
 from tests.conftest import ROOT
-from tools.settings_page import PAGE, page
+from tools import benchmarks_page, settings_page
 
 PAGES = sorted(path for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("model_zoo/*/README.md")])
 
@@ -22,18 +23,16 @@ def test_links_lead_somewhere(path: Path) -> None:
     assert not missing
 
 
-def test_the_settings_page_is_what_make_docs_writes() -> None:
-    assert PAGE.read_text("utf-8") == page()
+@pytest.mark.parametrize("module", [settings_page, benchmarks_page], ids=lambda module: module.PAGE.name)
+def test_a_generated_page_is_what_make_docs_writes(module: ModuleType) -> None:
+    assert module.PAGE.read_text("utf-8") == module.page()
 
 
 def test_every_command_in_the_docs_exists() -> None:
     root = typer.main.get_command(app)
     known = set(root.commands)
     known |= {f"models {name}" for name in root.commands["models"].commands}
-    said = {
-        " ".join(words)
-        for path in PAGES
-        for words in re.findall(r"^(?:\$ )?reelwarden (models|\w+)(?: (list|pull|verify|card|pack))?", path.read_text("utf-8"), re.M)
-        for words in [[word for word in words if word]]
-    }
-    assert said - {"models"} <= known
+    command = re.compile(r"^(?:\$ )?reelwarden (models \w+|\w+)", re.MULTILINE)
+    said = {words for path in PAGES for words in command.findall(path.read_text("utf-8"))}
+    assert said
+    assert said <= known

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_zoo.ops.time import SpanRule, sample_ends, smooth, spans
@@ -92,6 +92,7 @@ def test_smoothing_takes_a_flicker_away() -> None:
     assert spans(seconds, scores, SpanRule(0.5, 0.3, smooth_seconds=0.5), 0.1, 2.0) == []
 
 
+@settings(deadline=None, derandomize=True)
 @given(
     st.lists(st.floats(0, 1, width=32), max_size=40),
     st.floats(0, 5),

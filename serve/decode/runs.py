@@ -1,0 +1,114 @@
+"""Decode one run of packets that hang together, and take the frames that are due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+
+import av
+import numpy as np
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from model_zoo.values import View
+from serve.containers import open_container
+from serve.decode.canvas import Picture, Scaler
+from serve.decode.wanted import DecodeLog
+from serve.media import Media
+from serve.sampling import Due
+
+Taken = tuple[int, float, Picture]  # asker, seconds, picture
+_NEVER = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Packets from a place where decoding can start, and what is due in them."""
+
+    packets: Iterable[Packet[VideoStream]]
+    due: Sequence[Due]  # one per asker
+
+
+class RunDecoder:
+    """A decoder with its scalers; decodes any number of runs, one after the other, on one thread."""
+
+    def __init__(self, media: Media, views: Sequence[View]) -> None:
+        video = media.facts.video
+        if video is None:
+            raise ValueError(f"{media.facts.name}: has no video stream to decode")
+        self._media = media
+        self._container = open_container(media.path, media.limits)
+        stream = self._container.streams[video.stream_index]
+        self._codec: VideoCodecContext = stream.codec_context  # type: ignore[assignment]
+        self._codec.options = {"max_pixels": str(media.limits.max_pixels)}
+        self._tick_seconds = float(stream.time_base or 1 / av.time_base)
+        self._frame_ticks = max(1, round(1 / ((video.frame_rate or 25.0) * self._tick_seconds)))
+        self._scalers = [Scaler(view, video) for view in views]
+
+    def __enter__(self) -> RunDecoder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._container.close()
+
+    def decode(self, run: Run, log: DecodeLog, threads: int) -> Iterator[Taken]:
+        """Yield what the askers take of a run, in time order; keep the log."""
+        pointers = [_Pointer(due) for due in run.due]
+        for frame in self._frames(run.packets, log, threads):
+            ticks = frame.pts or 0
+            seconds = ticks * self._tick_seconds - self._media.start_seconds
+            log.frames_decoded += 1
+            log.last_good_seconds = seconds
+            takers = [asker for asker, pointer in enumerate(pointers) if pointer.takes(ticks)]
+            log.frames_analyzed += bool(takers)
+            for asker in takers:
+                yield asker, seconds, self._scalers[asker].picture(frame)
+
+    def _frames(self, packets: Iterable[Packet[VideoStream]], log: DecodeLog, threads: int) -> Iterator[VideoFrame]:
+        codec = self._codec
+        if codec.is_open:
+            codec.flush_buffers()
+        else:
+            codec.thread_type, codec.thread_count = "AUTO", threads
+        ticks = round(self._media.start_seconds / self._tick_seconds) - self._frame_ticks
+        for packet in _ended(packets):
+            try:
+                decoded = codec.decode(packet)
+            except av.error.FFmpegError as error:
+                log.damaged_packets += 1
+                log.last_damage = error.strerror or str(error)
+                continue
+            for frame in decoded:
+                if frame.pts is None:  # nothing in the file says when; frames follow each other evenly
+                    frame.pts = ticks + self._frame_ticks
+                ticks = frame.pts
+                yield frame
+
+
+def _ended(packets: Iterable[Packet[VideoStream]]) -> Iterator[Packet[VideoStream] | None]:
+    """End with None, which makes the decoder give out what it holds back."""
+    yield from packets
+    yield None
+
+
+class _Pointer:
+    """Which frame an asker takes next."""
+
+    def __init__(self, due: Due) -> None:
+        self._every, self._ticks = due.every, [*due.ticks.tolist(), _NEVER]
+        self._position = 0
+
+    def takes(self, ticks: int) -> bool:
+        """Say whether the frame at this time is wanted: the first at or after each due time is."""
+        if self._every:
+            return True
+        if ticks < self._ticks[self._position]:
+            return False
+        while self._ticks[self._position] <= ticks:
+            self._position += 1
+        return True
