@@ -68,8 +68,8 @@ class Reading:
             keyframe_interval_seconds=plan.keyframe_interval_seconds,
             frames_decoded=log.frames_decoded,
             frames_analyzed=log.frames_analyzed,
-            analyzed_seconds=self._analyzed_seconds(),
-            last_good_seconds=log.last_good_seconds,
+            analyzed_seconds=round(self._analyzed_seconds(), 6),
+            last_good_seconds=None if log.last_good_seconds is None else round(log.last_good_seconds, 6),
             truncated=broke_off is not None,
             truncated_reason=broke_off,
         )
