@@ -32,6 +32,7 @@ from serve.version import VERSION
 log = logging.getLogger(__name__)
 
 ROWS_WITHOUT_MODEL = 64  # small frames, or short windows, that are used without a network
+MOST_BATCH_SECONDS = 60.0  # of sound: 4 MB at 16 kHz, and some batches wait for their listener
 
 # seconds of the media done, its duration where known, frames analyzed so far
 OnProgress = Callable[[float, float | None, int], None]
@@ -133,7 +134,7 @@ class Analyzer(AbstractContextManager["Analyzer"]):
                 listener.sample_rate,
                 listener.window_seconds,
                 listener.hop_seconds,
-                self._batch_rows(attempt, listener.role),
+                max(1, min(self._batch_rows(attempt, listener.role), int(MOST_BATCH_SECONDS / listener.hop_seconds))),
             )
             for attempt, listener in places
         ]

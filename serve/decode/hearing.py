@@ -86,8 +86,11 @@ class Hearing:
             return log.broke_off or log.went_back
         if log.damaged_packets > MOST_DAMAGED_SHARE * log.packets:
             return f"{log.damaged_packets:,} of {log.packets:,} packets could not be decoded: {log.last_damage}"
+        facts = self._media.facts
         promised = audio.duration_seconds if audio else None
-        if promised is None or self._media.facts.container in _GUESSED_DURATIONS:
+        if promised is None and facts.kind == "audio":
+            promised = facts.duration_seconds
+        if promised is None or facts.container in _GUESSED_DURATIONS:
             return None
         if log.heard_seconds < promised - max(1.0, 0.05 * promised):
             return f"the sound ends at {log.heard_seconds:.2f} s of the {promised:.2f} s in its header"

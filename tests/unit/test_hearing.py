@@ -203,3 +203,12 @@ def test_leaving_early_stops_the_thread() -> None:
     with hear(open_media(MEDIA / "demo.mp4", Limits()), [WantedSound(RATE, 0.1, 0.1, batch=1)]) as hearing:
         next(iter(hearing))
     assert threading.active_count() == before
+
+
+def test_sound_alone_that_breaks_off_is_told_by_the_length_of_its_container(tmp_path: Path) -> None:
+    path = write(tmp_path / "cut.mka", RATE, [Stretch(tone(10, RATE, 440, 0.5))])
+    path.write_bytes(path.read_bytes()[: 4 * RATE * 2])
+    samples, facts = line(path)
+    assert 3 < len(samples) / RATE < 4.1
+    assert facts.truncated
+    assert "of the 10.00 s in its header" in str(facts.truncated_reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,15 @@ import pytest
 
 from model_zoo import moderation, sounds
 from model_zoo.catalog import catalog, choose
-from model_zoo.domain import Summary
+from model_zoo.domain import Start, Summary
+from model_zoo.errors import BackendError
 from model_zoo.licences import accepts_licence
 from model_zoo.moderation.schema import ModerationPart
 from model_zoo.report import DomainPart, Report
 from model_zoo.sounds.loudness import LEVEL, RATE, WEIGHTED, listener, measure
 from model_zoo.sounds.postprocess import ALARMING, HARMLESS, SILENCE
 from model_zoo.sounds.schema import SoundsPart
-from model_zoo.values import Prediction, Sound
+from model_zoo.values import Listener, Prediction, Sound, SoundWindows
 from serve.decode.windows import Cutter, WantedSound
 from serve.pipeline import Analyzer
 from serve.settings import load_settings
@@ -244,3 +246,19 @@ def test_media_without_sound_gives_an_empty_part_and_no_error(analyzer: Analyzer
     part, report = part_and_report(analyzer, MEDIA / name)
     assert (part.segments, report.complete) == ([], True)
     assert report.sound.reason == "there is no sound in it"
+
+
+@pytest.mark.weights
+def test_a_domain_that_fails_to_hear_leaves_an_error_and_the_others_their_results() -> None:
+    def fail(windows: SoundWindows) -> list[Prediction]:
+        raise BackendError(f"{len(windows)} windows are too many")
+
+    def start(given: Start) -> tuple[Listener]:
+        return (Listener("deaf", 16_000, 1.0, 1.0, fail),)
+
+    with Analyzer(load_settings(domains="sounds,shots")) as both:
+        both.domains = tuple(replace(d, start=start) if d.name == "sounds" else d for d in both.domains)
+        report = both.analyze(MEDIA / "variants" / "demo_vfr.mp4")
+    assert list(report.domains) == ["shots"]
+    assert [(error.domain, error.type) for error in report.errors] == [("sounds", "BackendError")]
+    assert not report.complete
