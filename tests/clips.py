@@ -19,7 +19,8 @@ _TEXTURE = np.random.default_rng(7).integers(40, 216, (2 * HEIGHT, 2 * WIDTH, 3)
 
 def numbered_picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.uint8]:
     """Draw (H, W, 3): the number in 8 black or white blocks along the top, below it a texture that moves."""
-    picture = np.roll(_TEXTURE, (-number, -2 * number), (0, 1))[:height, :width].copy()
+    tiles = (height // len(_TEXTURE) + 1, width // len(_TEXTURE[0]) + 1, 1)
+    picture = np.tile(np.roll(_TEXTURE, (-number, -2 * number), (0, 1)), tiles)[:height, :width].copy()
     for bit in range(_BITS):
         left, right = bit * width // _BITS, (bit + 1) * width // _BITS
         picture[: height // 4, left:right] = 235 if number >> bit & 1 else 16

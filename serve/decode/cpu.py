@@ -13,6 +13,7 @@ from itertools import groupby
 import av
 import numpy as np
 from av.packet import Packet
+from av.stream import Discard
 from av.video.stream import VideoStream
 
 from model_zoo.errors import CorruptMediaError
@@ -44,6 +45,9 @@ def frames(
     batches = [Batch(item.view, video, item.batch) for item in wanted]
     with open_container(media.path, media.limits) as container:
         stream = container.streams[video.stream_index]
+        for other in container.streams:
+            if other.index != stream.index:
+                other.discard = Discard.all
         packets = _needed_packets(container.demux(stream), plan, log)  # type: ignore[arg-type]
         views = [item.view for item in wanted]
         sizes = [3 * view.width * view.height for view in views]

@@ -52,7 +52,7 @@ def read_index(media: Media) -> PacketIndex:
     if video is None:
         raise ValueError(f"{media.facts.name}: has no video stream to index")
     ticks, flags = array("q"), bytearray()
-    broke_off, others_end = None, 0.0
+    broke_off = None
     with open_container(media.path, media.limits) as container:
         stream = container.streams[video.stream_index]
         assert isinstance(stream, VideoStream)  # noqa: S101 - narrows the type; open_media chose a video stream
@@ -60,12 +60,13 @@ def read_index(media: Media) -> PacketIndex:
         most_ticks = int((media.limits.max_duration_seconds + media.start_seconds) / tick_seconds)
         codec = stream.codec_context
         tests = slice_tests(codec.codec.canonical_name, bytes(codec.extradata or b""))
+        others_last = [0] * len(container.streams)
         try:
             for packet in container.demux():
                 time = packet.pts
                 if packet.stream_index != video.stream_index:
-                    if time is not None:
-                        others_end = max(others_end, float(time * packet.time_base))
+                    if time is not None and time > others_last[packet.stream_index]:
+                        others_last[packet.stream_index] = time
                     continue
                 if packet.size == 0:
                     continue
@@ -76,6 +77,9 @@ def read_index(media: Media) -> PacketIndex:
                     check_duration(media.facts.name, seconds, media.limits, "by the times of its packets")
         except av.error.FFmpegError as error:
             broke_off = error.strerror or str(error)
+        others_end = max(
+            float(last * (other.time_base or 0)) for last, other in zip(others_last, container.streams, strict=True)
+        )
         promise = _Promise(stream.frames, (container.duration or 0) / av.time_base)
     if not ticks:
         raise CorruptMediaError(f"{media.facts.name}: no video packet could be read; upload the file again")

@@ -16,7 +16,7 @@ from model_zoo.values import View
 from serve.decode.choose import DECODERS
 from serve.decode.reading import Wanted, read
 from serve.media import Limits, Media, open_media
-from tests.clips import number_in, remux, write_clip
+from tests.clips import HEIGHT, number_in, numbered_picture, remux, write_clip
 
 FRAMES = 75
 
@@ -108,6 +108,14 @@ def test_every_frame_is_delivered_once_at_its_own_time(clips: Path, backend: str
     np.testing.assert_allclose(np.diff(got.seconds), np.diff(times), atol=0.002)
     assert facts.frames_decoded == facts.frames_analyzed == expected
     assert not facts.truncated, facts.truncated_reason
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_the_colours_are_those_that_were_drawn(clips: Path, backend: str, name: str) -> None:
+    (got,), _ = read_all(open_media(clips / name, Limits()), 10.0, backend=backend)
+    for rows in (slice(0, HEIGHT // 4), slice(HEIGHT // 4, HEIGHT)):
+        drawn, shown = numbered_picture(0)[rows], got.pixels[0][rows]
+        assert np.abs(drawn.mean(axis=(0, 1)) - shown.mean(axis=(0, 1))).max() < 5
 
 
 @pytest.mark.parametrize("name", CLIPS)

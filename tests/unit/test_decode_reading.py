@@ -54,6 +54,14 @@ def test_a_smaller_view_is_the_mean_of_the_pixels_it_covers(media: Path) -> None
     assert np.abs(picture - expected).mean() < 1.0
 
 
+@pytest.mark.parametrize("size", [(160, 96), (1280, 720)])
+def test_scaling_does_not_change_the_colours(tmp_path: Path, size: tuple[int, int]) -> None:
+    path = write_clip(tmp_path / "clip.mp4", frames=2, options=H264, size=size)
+    whole = first_picture(path, View(*size)).astype(np.float64)
+    half = first_picture(path, View(size[0] // 2, size[1] // 2))
+    assert np.abs(mean_of_blocks(whole, 2).mean(axis=(0, 1)) - half.mean(axis=(0, 1))).max() < 1.5
+
+
 def test_a_photograph_keeps_its_colours(media: Path) -> None:
     path = media / "images" / "astronaut.jpg"  # 512x512, colour at full resolution
     picture = first_picture(path, View(256, 256))
