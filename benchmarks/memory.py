@@ -1,7 +1,7 @@
 """Does a long file need more memory than a short one? Peak resident memory of analyzing 1 minute and 1 hour of 1080p.
 
-Each analysis is a process of its own; the hour is the minute looped without re-encoding. The shots domain looks at every
-frame, so with it the hour decodes 90,000 frames.
+Each analysis is a process of its own; the hour is the minute looped without re-encoding. The shots domain looks at
+every frame, so with it the hour decodes 90,000 frames.
 """
 
 from __future__ import annotations
