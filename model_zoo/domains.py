@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from model_zoo import faces, labels, moderation, objects, shots
+from model_zoo import faces, labels, moderation, objects, shots, sounds
 from model_zoo.domain import Domain
 from model_zoo.errors import UsageError
 
-DOMAINS: tuple[Domain, ...] = (moderation.DOMAIN, objects.DOMAIN, labels.DOMAIN, shots.DOMAIN, faces.DOMAIN)
+DOMAINS: tuple[Domain, ...] = (
+    moderation.DOMAIN,
+    objects.DOMAIN,
+    labels.DOMAIN,
+    shots.DOMAIN,
+    faces.DOMAIN,
+    sounds.DOMAIN,
+)
 
 
 def by_name(name: str) -> Domain:

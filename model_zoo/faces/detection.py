@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.manifest import ModelSpec
+from model_zoo.errors import ManifestError
+from model_zoo.manifest import Input, ModelSpec
 from model_zoo.ops.boxes import areas, overlaps
 from model_zoo.ops.image import Pyramid, warp
 from model_zoo.values import Boxes, Model, Scores, Tensors
@@ -45,6 +46,13 @@ class Found:
     boxes: Boxes  # (M, 4)
     scores: Scores  # (M,)
     keypoints: Points  # (M, 6, 2) eyes at picture left and right, nose tip, mouth, ears at picture left and right
+
+
+def input_of(spec: ModelSpec) -> Input:
+    """Return what a model takes; raises ManifestError where its entry does not say."""
+    if spec.input is None:
+        raise ManifestError(f"[{spec.name}] needs the table `input`: {spec.domain}.{spec.role} is given pictures")
+    return spec.input
 
 
 def squares(width: int, height: int, input_side: int, pixels_per_source_pixel: float) -> list[Square]:
@@ -80,10 +88,10 @@ def detect(
     model: Model, spec: ModelSpec, pyramids: Sequence[Pyramid], size: tuple[int, int], scale: float
 ) -> list[Found]:
     """Find the faces of frames of one size (width, height); `scale` is their pixels per source pixel."""
-    side = spec.input.width
+    side = input_of(spec).width
     places = squares(*size, side, scale)
     inputs = [_shown(pyramid, square, side) for pyramid in pyramids for square in places]
-    outputs = model.run({spec.input.name: np.stack(inputs)})
+    outputs = model.run({input_of(spec).name: np.stack(inputs)})
     count = len(places)
     return [
         _united(outputs, spec, range(frame * count, (frame + 1) * count), places, size)
@@ -103,7 +111,7 @@ def _united(outputs: Tensors, spec: ModelSpec, rows: range, places: Sequence[Squ
     scores, boxes, keypoints = [], [], []
     for row, square in zip(rows, places, strict=True):
         sure = np.flatnonzero(all_scores[row] >= LEAST_SCORE)
-        step, corner = square.side / spec.input.width, np.array([square.x, square.y], np.float32)
+        step, corner = square.side / input_of(spec).width, np.array([square.x, square.y], np.float32)
         found = all_boxes[row, sure] * step + np.tile(corner, 2)  # (M, 4)
         whole = ~_cut(found, square, size)
         scores.append(all_scores[row, sure][whole])

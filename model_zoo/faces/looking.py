@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from model_zoo.domain import Loaded
 from model_zoo.errors import ManifestError
 from model_zoo.faces.alignment import TRAINING_SQUARES, TrainingSquare, chip, landmarks
-from model_zoo.faces.detection import Found, detect
+from model_zoo.faces.detection import Found, detect, input_of
 from model_zoo.faces.quality import Quality, measure
 from model_zoo.faces.second_look import confirmed, roll_of
 from model_zoo.ops.boxes import as_boxes
@@ -118,7 +118,7 @@ def _embed(embedder: Loaded, chips: Sequence[Picture], length: int) -> NDArray[n
     if not chips:
         return np.empty((0, length), np.float32)
     spec = embedder.spec
-    embeddings: NDArray[np.float32] = embedder.model.run({spec.input.name: np.stack(chips)})[spec.outputs[0]]
+    embeddings: NDArray[np.float32] = embedder.model.run({input_of(spec).name: np.stack(chips)})[spec.outputs[0]]
     return embeddings
 
 

@@ -52,7 +52,7 @@ def part_of(
     models = {"detector": DETECTOR, "embedder": EMBEDDER}
     end = frames[-1].seconds + interval_seconds
     given = options or Options()
-    return faces.summarize(Summary({"detector": frames}, models, interval_seconds, end, *SIZE, parts, given))
+    return faces.summarize(Summary({"detector": frames}, models, interval_seconds, end, *SIZE, parts, options=given))
 
 
 def shot(index: int, start_seconds: float) -> Shot:
