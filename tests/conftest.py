@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     needs = {
         "media": (RICH_MEDIA.is_dir(), f"no folder {RICH_MEDIA}: set REELWARDEN_TEST_MEDIA"),
         "gpu": (Path("/dev/nvidia0").exists(), "no NVIDIA GPU"),
+        "npm": (shutil.which("npm") is not None, "npm is not installed"),
     }
     for name, (there, why) in needs.items():
         if item.get_closest_marker(name) and not there:

