@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from model_zoo import labels, moderation, objects, shots
+from model_zoo import labels, moderation, objects, shots, text
 from model_zoo.domain import Domain
 from model_zoo.errors import UsageError
 
-DOMAINS: tuple[Domain, ...] = (moderation.DOMAIN, objects.DOMAIN, labels.DOMAIN, shots.DOMAIN)
+DOMAINS: tuple[Domain, ...] = (moderation.DOMAIN, objects.DOMAIN, labels.DOMAIN, shots.DOMAIN, text.DOMAIN)
 
 
 def by_name(name: str) -> Domain:

@@ -119,6 +119,22 @@ def test_a_wrong_input_name_is_named_in_the_error(model: Model) -> None:
         model.run({"image": pixels_of(1)})
 
 
+def test_a_network_that_takes_any_width_is_run_at_each(tmp_path: Path) -> None:
+    path = mean_of_channels(tmp_path / "mean.onnx", TensorProto.FLOAT, [2, 3], ["batch", 3, SIZE, "width"])
+    with ThreadPoolExecutor(2) as executor:
+        model = OnnxModel(spec_of(width=0, dtype="float32", layout="NCHW"), path, executor, threads=2)
+        for width in (1, 5, 24):
+            pixels = np.random.default_rng(7).integers(0, 256, (3, SIZE, width, 3), np.uint8)
+            np.testing.assert_allclose(model.run({"pixels": pixels})["scores"], pixels.mean(axis=(1, 2)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, SIZE + 1, 5, 3), (1, SIZE, 0, 3), (1, SIZE, 5, 4), (SIZE, 5, 3)])
+def test_where_any_width_is_taken_the_rest_of_the_shape_still_counts(shape: tuple[int, ...]) -> None:
+    model = FakeModel(spec_of(width=0), {})
+    with pytest.raises(BackendError, match=r"takes uint8 \(N, 8, any, 3\), got"):
+        model.run({"pixels": np.zeros(shape, np.uint8)})
+
+
 @pytest.mark.parametrize(
     "pixels", [np.zeros((1, SIZE, SIZE, 3), np.float32), np.zeros((1, SIZE, SIZE + 1, 3), np.uint8)]
 )

@@ -19,6 +19,7 @@ from tests.conftest import ROOT
 
 SPECS = catalog()
 SIZE = (640, 360)
+CTC_CLASSES = 6625  # a blank, the characters and a space
 INTERVAL_SECONDS = 1.0
 CLASSES = {"opennsfw": 2, "nsfwjs": 5, "softmax_labels": 1000}  # decoders that read one row of probabilities
 
@@ -31,11 +32,16 @@ class Noise:
 
     def run(self, tensors: Tensors) -> Tensors:
         """Answer row by row."""
-        rows = [self._row(int(pixels.sum())) for pixels in tensors[self.spec.input.name]]
+        rows = [self._row(int(pixels.sum()), pixels.shape[:2]) for pixels in tensors[self.spec.input.name]]
         return {name: np.stack([row[index] for row in rows]) for index, name in enumerate(self.spec.outputs)}
 
-    def _row(self, seed: int) -> tuple[np.ndarray, ...]:
+    def _row(self, seed: int, size: tuple[int, int]) -> tuple[np.ndarray, ...]:
         random = np.random.default_rng(seed)
+        if self.spec.decoder == "db":
+            return (np.kron(random.uniform(0, 1, (1, size[0] // 32, size[1] // 32)) > 0.98, np.ones((32, 32), "f4")),)
+        if self.spec.decoder == "ctc":
+            best = random.integers(0, CTC_CLASSES, (size[1] // 8, 1))
+            return ((np.arange(CTC_CLASSES) == best).astype(np.float32),)
         if self.spec.decoder in CLASSES:
             scores = random.exponential(1, CLASSES[self.spec.decoder]) ** 8
             return ((scores / scores.sum()).astype(np.float32),)
@@ -62,7 +68,7 @@ def pictures(view: View, count: int) -> Iterator[Frames]:
     random = np.random.default_rng(3)
     for start in range(0, count, 4):
         rows = min(4, count - start)
-        pixels = random.integers(0, 255, (rows, view.height, view.width, 3)).astype(np.uint8)
+        pixels = random.integers(0, 255, (rows, view.height, view.width, 3), np.uint8)
         yield Frames(pixels, np.arange(start, start + rows, dtype=np.float64), view, *SIZE)
 
 
@@ -183,5 +189,5 @@ def test_a_domain_has_a_card_for_people(domain: Domain) -> None:
 
 def test_names_of_domains_are_unique_and_a_wrong_one_is_refused_with_the_right_ones() -> None:
     assert len({domain.name for domain in DOMAINS}) == len(DOMAINS)
-    with pytest.raises(UsageError, match=r"moderatoin.*moderation, objects, labels, shots"):
+    with pytest.raises(UsageError, match=r"moderatoin.*moderation, objects, labels, shots, text"):
         by_name("moderatoin")
