@@ -49,6 +49,6 @@ def check_duration(name: str, seconds: float | None, limits: Limits, source: str
     """Raise MediaLimitError for media that is too long; `source` says who claims the duration."""
     if seconds is not None and seconds > limits.max_duration_seconds:
         raise MediaLimitError(
-            f"{name}: {seconds:,.0f} s long ({source}), over the limit of {limits.max_duration_seconds:,.0f} s; "
+            f"{name}: {seconds:,.1f} s long ({source}), over the limit of {limits.max_duration_seconds:,.1f} s; "
             "cut it, or raise max_duration_seconds (REELWARDEN_MAX_DURATION_SECONDS)"
         )

@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 import av
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
+from av.codec.context import ThreadType
 from av.container import InputContainer
 from av.stream import Disposition, Stream
 from av.video.codeccontext import VideoCodecContext
@@ -151,6 +152,11 @@ def _video_facts(
     path: Path, container: InputContainer, stream: VideoStream, limits: Limits, *, still: bool
 ) -> VideoFacts:
     codec = stream.codec_context
+    if codec.width < 1 or codec.height < 1:
+        raise CorruptMediaError(
+            f"{path.name}: no usable picture size in the header of video stream #{stream.index}; it is damaged, or "
+            f"beyond what decoders take: at most {limits.max_side:,} pixels a side are accepted"
+        )
     check_picture(path.name, codec.width, codec.height, limits)
     frame = _first_frame(path, container, stream, limits)
     check_picture(path.name, frame.width, frame.height, limits)
@@ -173,26 +179,31 @@ def _video_facts(
         sample_aspect_ratio=f"{aspect.numerator}:{aspect.denominator}",
         interlaced=frame.interlaced_frame,
         frame_rate=None if still or not stream.average_rate else float(stream.average_rate),
-        start_seconds=0.0 if still or frame.pts is None else float(frame.time),
-        duration_seconds=(
-            None
-            if still or stream.duration is None or not stream.time_base
-            else float(stream.duration * stream.time_base)
-        ),
+        start_seconds=0.0 if still else _seconds(stream, frame.pts) or 0.0,
+        duration_seconds=None if still else _seconds(stream, stream.duration),
     )
+
+
+def _seconds(stream: VideoStream, ticks: int | None) -> float | None:
+    return None if ticks is None or stream.time_base is None else float(ticks * stream.time_base)
 
 
 def _first_frame(path: Path, container: InputContainer, stream: VideoStream, limits: Limits) -> VideoFrame:
     """Decode up to the first frame: it alone tells rotation and interlacing, and that the codec can be decoded."""
     codec = stream.codec_context
     codec.options = {"max_pixels": str(limits.max_pixels)}
-    damage = "the stream holds no key frame"
-    packets = (packet for packet in container.demux(stream))
+    codec.thread_type, codec.thread_count = ThreadType.SLICE, 1  # several would decode the frames after it, too
+    damage = "it holds no key frame"
+    packets = container.demux(stream)
     while True:
         try:
             packet = next(packets)
-            for frame in codec.decode(packet if packet.size else None):
-                return frame
+            frames = codec.decode(packet if packet.size else None)
+            if not frames and packet.is_keyframe and not packet.is_discard and packet.size:
+                frames = codec.decode(None)  # the decoder holds it back to put frames in order
+                codec.flush_buffers()
+            if frames:
+                return frames[0]
         except StopIteration:
             break
         except av.error.FFmpegError as error:

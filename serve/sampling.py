@@ -30,7 +30,7 @@ class Due:
     """Which frames one asker is given."""
 
     every: bool  # whatever comes out of the decoder
-    ticks: Ticks  # (S,) else: the first frame at or after each of these times, ascending
+    ticks: Ticks  # (S,) ascending; unless `every`, the first frame at or after each of these times
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Plan:
     due: tuple[Due, ...]  # one per asker
     end_seconds: float  # of the last frame
     frame_seconds: float  # usual distance of two frames
+    last_needed_seconds: float  # when the last frame that is decoded is shown
 
     def due_between(self, first: int, end: int) -> tuple[Due, ...]:
         """Return what is due from one tick on and before another."""
@@ -74,25 +75,27 @@ def make_plan(index: PacketIndex, intervals_seconds: Sequence[float]) -> Plan:
     targets = np.zeros(len(index.ticks), bool)
     for positions, _ in chosen:
         targets[positions] = True
-    needed, runs = _needed(index, targets)
+    needs = _needed(index, targets)
     if any(every):
-        needed, runs = np.ones_like(targets), np.zeros(1, np.intp)
+        needs = _Needs(np.ones_like(targets), np.zeros(1, np.intp), beyond=0, unreferred=0)
+    strategy, shortest = _strategy(index, needs), min(intervals_seconds, default=0.0)
     tolerance = max([shift for _, shift in chosen], default=0.0)
     return Plan(
-        strategy=_strategy(index, needed),
-        reason=_reason(index, needed, targets, min(intervals_seconds, default=0.0)),
-        interval_seconds=min(intervals_seconds, default=0.0),
+        strategy=strategy,
+        reason=_reason(index, needs, strategy, int(targets.sum()), shortest),
+        interval_seconds=shortest,
         tolerance_seconds=tolerance,
         keyframe_interval_seconds=_keyframe_interval(index),
-        needed=needed,
-        runs=runs,
-        run_ticks=index.ticks[runs],
+        needed=needs.packets,
+        runs=needs.runs,
+        run_ticks=index.ticks[needs.runs],
         due=tuple(
             Due(every=all_, ticks=np.sort(index.ticks[positions]))
             for all_, (positions, _) in zip(every, chosen, strict=True)
         ),
         end_seconds=index.end_seconds,
         frame_seconds=index.frame_seconds,
+        last_needed_seconds=float(index.seconds(index.ticks[needs.packets & index.shown]).max()),
     )
 
 
@@ -146,59 +149,70 @@ def _move_to_keyframes(
     return np.where(movable & (exact >= fixed_end[group]), near, exact)
 
 
-def _needed(index: PacketIndex, targets: Flags) -> tuple[Flags, Positions]:
-    """Return the packets (P,) that the target frames hang on, and where runs of them start that stand alone."""
+@dataclass(frozen=True, slots=True)
+class _Needs:
+    """What the target frames hang on."""
+
+    packets: Flags  # (P,)
+    runs: Positions  # (R,)
+    beyond: int  # packets after the last target of a group of pictures
+    unreferred: int  # packets between targets that can be dropped one by one
+
+
+def _needed(index: PacketIndex, targets: Flags) -> _Needs:
+    """Find the packets that the target frames hang on."""
     packets = len(index.ticks)
-    positions = np.arange(packets)
     keys = np.flatnonzero(index.key)
     if len(keys) == 0 or keys[0] > 0:
         keys = np.concatenate([[0], keys])  # without a key frame to start from, decoding starts at the beginning
-    group = np.searchsorted(keys, positions, side="right") - 1
+    group = np.searchsorted(keys, np.arange(packets), side="right") - 1
     leading = index.ticks < index.ticks[keys[group]]  # shown before its key frame: hangs on the group before, too
     start = keys[np.where(leading, np.maximum(group - 1, 0), group)]
-    trailing_cover = _cover(start, np.flatnonzero(targets & ~leading), packets)
-    leading_cover = _cover(start, np.flatnonzero(targets & leading), packets)
-    referred = ~index.disposable & (trailing_cover & ~leading | leading_cover)
-    needed = referred | targets
-    return needed, keys[needed[keys] & ~leading_cover[keys]]
+    across = _cover(start, np.flatnonzero(targets & leading), packets)
+    covered = _cover(start, np.flatnonzero(targets & ~leading), packets) & ~leading | across
+    needed = covered & ~index.disposable | targets
+    return _Needs(
+        packets=needed,
+        runs=keys[needed[keys] & ~_cover(start + 1, np.flatnonzero(targets & leading), packets)[keys]],
+        beyond=int((~covered & ~needed).sum()),
+        unreferred=int((covered & ~needed).sum()),
+    )
 
 
 def _cover(start: Positions, targets: Positions, packets: int) -> Flags:
-    """Mark all packets from the start of each target to the target."""
+    """Mark all packets from the start (P,) of each target to the target."""
     steps = np.zeros(packets + 1, np.int64)
     np.add.at(steps, start[targets], 1)
     np.add.at(steps, targets + 1, -1)
     return np.cumsum(steps[:-1]) > 0
 
 
-def _strategy(index: PacketIndex, needed: Flags) -> Strategy:
+def _strategy(index: PacketIndex, needs: _Needs) -> Strategy:
     """Name the plan by what saves most."""
-    dropped = ~needed
-    if not dropped.any():
+    if needs.packets.all():
         return "all"
-    if index.key[needed].all():
+    if index.key[needs.packets].all():
         return "keyframes"
-    unreferred = int((dropped & index.disposable).sum())
-    return "skip_nonreference" if unreferred >= 0.9 * int(dropped.sum()) else "seek"
+    return "seek" if needs.beyond > needs.unreferred else "skip_nonreference"
 
 
-def _reason(index: PacketIndex, needed: Flags, targets: Flags, interval_seconds: float) -> str:
-    """Say in one sentence why the plan is what it is."""
-    packets, decoded, samples = len(needed), int(needed.sum()), int(targets.sum())
-    spacing = _keyframe_interval(index)
+def _reason(index: PacketIndex, needs: _Needs, strategy: Strategy, samples: int, interval_seconds: float) -> str:
+    """Say in one sentence, with numbers, why the plan is what it is."""
+    packets, spacing = len(needs.packets), _keyframe_interval(index)
     keys = "a single key frame" if spacing is None else f"key frames every {spacing:.2f} s"
-    asked = "every frame is asked for" if interval_seconds == 0 else f"{samples:,} samples every {interval_seconds:g} s"
-    strategy = _strategy(index, needed)
     if strategy == "all" and interval_seconds == 0:
-        return f"{asked}, so all {packets:,} are decoded"
+        return f"every frame is asked for, so all {packets:,} are decoded"
+    asked = f"{samples:,} samples every {interval_seconds:g} s"
     if strategy == "all":
-        return f"{asked} hang on all {packets:,} frames: {keys} and no frame that others do not refer to"
-    saved = f"{decoded:,} of {packets:,} frames are decoded"
+        return (
+            f"{asked} need all {packets:,} frames: {keys}, and other frames refer to every one before the last sample"
+        )
+    decoded = f"{int(needs.packets.sum()):,} of {packets:,} frames are decoded for {asked}"
     if strategy == "keyframes":
-        return f"{asked} all find a key frame within their tolerance ({keys}): {saved}"
-    if strategy == "skip_nonreference":
-        return f"{asked} with {keys}: the frames that no other refers to are dropped, {saved}"
-    return f"{asked} with {keys}: decoding stops after the last sample of each group, {saved}"
+        return f"{decoded}: each has a key frame within its tolerance ({keys})"
+    beyond = f"{needs.beyond:,} lie between a sample and the key frame where decoding starts again ({keys})"
+    unreferred = f"{needs.unreferred:,} are needed by no other frame"
+    return f"{decoded}: {beyond}, {unreferred}" if strategy == "seek" else f"{decoded}: {unreferred}, {beyond}"
 
 
 def _keyframe_interval(index: PacketIndex) -> float | None:
@@ -226,4 +240,5 @@ def _plan_untimed(index: PacketIndex, intervals_seconds: Sequence[float]) -> Pla
         due=tuple(due),
         end_seconds=index.end_seconds,
         frame_seconds=index.frame_seconds,
+        last_needed_seconds=index.end_seconds - index.frame_seconds,
     )

@@ -59,7 +59,14 @@ class Scaler:
             space = Colorspace.ITU709 if frame.height > _STANDARD_LINES else Colorspace.ITU601
         if (frame.width, frame.height) != (width, height):
             frame = self._scale.reformat(
-                frame, width, height, "yuv422p", src_colorspace=space, interpolation=self._filter, threads=1
+                frame,
+                width,
+                height,
+                "yuv422p",
+                src_colorspace=space,
+                dst_colorspace=space,  # without it swscale also converts colours, and slowly
+                interpolation=self._filter,
+                threads=1,
             )
         return self._colour.reformat(
             frame, width, height, "rgb24", src_colorspace=space, interpolation=self._filter, threads=1

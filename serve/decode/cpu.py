@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import groupby
 
 import av
 import numpy as np
 from av.packet import Packet
+from av.stream import Discard
 from av.video.stream import VideoStream
 
 from model_zoo.errors import CorruptMediaError
@@ -23,6 +26,8 @@ from serve.media import Media
 from serve.sampling import Plan
 
 MOST_DECODERS = 8  # each holds up to 17 frames: 50 MB at 1080p
+MOST_RUN_PACKETS = 600  # of a run that is decoded on one thread: these packets and these pictures wait in memory
+MOST_RUN_BYTES = 64_000_000
 Packets = Iterator["Packet[VideoStream]"]  # quoted: not subscriptable when it runs
 
 
@@ -40,9 +45,13 @@ def frames(
     batches = [Batch(item.view, video, item.batch) for item in wanted]
     with open_container(media.path, media.limits) as container:
         stream = container.streams[video.stream_index]
+        for other in container.streams:
+            if other.index != stream.index:
+                other.discard = Discard.all
         packets = _needed_packets(container.demux(stream), plan, log)  # type: ignore[arg-type]
         views = [item.view for item in wanted]
-        for asker, seconds, picture in _pictures(packets, plan, log, threads, lambda: RunDecoder(media, views)):
+        sizes = [3 * view.width * view.height for view in views]
+        for asker, seconds, picture in _pictures(packets, plan, log, threads, lambda: RunDecoder(media, views), sizes):
             batch = batches[asker].add(picture, seconds)
             if batch is not None:
                 yield asker, batch
@@ -78,33 +87,40 @@ def _pictures(
     log: DecodeLog,
     threads: int,
     new_decoder: Callable[[], RunDecoder],
+    picture_bytes: Sequence[int],
 ) -> Iterator[Taken]:
-    """Decode one long run with threads that share its frames, or many short runs each on a thread of its own.
+    """Decode short runs each on a thread of its own, long ones with threads that share the frames of each.
 
-    Runs on threads of their own waste nothing on waiting for each other, while frames that hang on each other do.
+    Runs on threads of their own waste nothing on waiting for each other, while frames that hang on each other do; but
+    the pictures of such a run wait in memory until the runs before it are over.
     """
-    if threads == 1 or len(plan.runs) < 2:
-        with new_decoder() as decoder:
-            whole = Run(packets=(packet for _, packet in packets), due=plan.due)
-            yield from decoder.decode(whole, log, threads)
+    runs = _split(packets, plan)
+    if len(plan.runs) > 1 and _are_short(plan, picture_bytes):
+        lists = (Run(packets=list(run.packets), due=run.due) for run in runs)
+        yield from _in_parallel(lists, log, min(threads, MOST_DECODERS), new_decoder)
         return
-    yield from _in_parallel(_split(packets, plan), log, min(threads, MOST_DECODERS), new_decoder)
+    with new_decoder() as decoder:
+        for run in runs:
+            yield from decoder.decode(run, log, threads)
 
 
-def _split(packets: Iterable[tuple[int, Packet[VideoStream]]], plan: Plan) -> Iterator[Run]:
+def _split(packets: Iterator[tuple[int, Packet[VideoStream]]], plan: Plan) -> Iterator[Run]:
     """Cut the needed packets into runs, each with the frames that are due in it."""
-    starts = [*plan.runs[1:].tolist(), len(plan.needed) + 1]
-    first_ticks = [*plan.run_ticks[1:].tolist(), np.iinfo(np.int64).max]
-    since = np.iinfo(np.int64).min
-    run: list[Packet[VideoStream]] = []
-    number = 0
-    for position, packet in packets:
-        while position >= starts[number]:
-            yield Run(packets=run, due=plan.due_between(since, first_ticks[number]))
-            run, since = [], first_ticks[number]
-            number += 1
-        run.append(packet)
-    yield Run(packets=run, due=plan.due_between(since, first_ticks[number]))
+    starts = plan.runs.tolist()
+    edges = [np.iinfo(np.int64).min, *plan.run_ticks[1:].tolist(), np.iinfo(np.int64).max]
+    for run, numbered in groupby(packets, lambda item: max(0, bisect_right(starts, item[0]) - 1)):
+        yield Run(packets=(packet for _, packet in numbered), due=plan.due_between(edges[run], edges[run + 1]))
+
+
+def _are_short(plan: Plan, picture_bytes: Sequence[int]) -> bool:
+    """Say whether every run is short enough to be held in memory."""
+    ends = [*plan.runs[1:].tolist(), len(plan.needed)]
+    packets = max(end - start for start, end in zip(plan.runs.tolist(), ends, strict=True))
+    edges = [*plan.run_ticks.tolist(), np.iinfo(np.int64).max]
+    waiting = sum(
+        size * np.diff(np.searchsorted(due.ticks, edges)) for size, due in zip(picture_bytes, plan.due, strict=True)
+    )
+    return packets <= MOST_RUN_PACKETS and int(np.max(waiting)) <= MOST_RUN_BYTES
 
 
 def _in_parallel(

@@ -50,17 +50,14 @@ class Reading:
 
     @property
     def expected(self) -> tuple[int, ...]:
-        """How many frames each asker is going to get, if the file holds what its packets promise."""
-        shown = len(self.plan.needed)
-        return tuple(shown if due.every else len(due.ticks) for due in self.plan.due)
+        """How many frames each asker is going to get, if all its packets can be decoded."""
+        return tuple(len(due.ticks) for due in self.plan.due)
 
     @property
     def facts(self) -> DecodeFacts:
         """How the frames were obtained; complete once the iteration is over."""
         log, plan = self._log, self.plan
-        broke_off = self._broke_off or log.broke_off
-        if broke_off is None and log.damaged_packets and _ended_early(log, plan):
-            broke_off = f"{log.damaged_packets:,} packets could not be decoded: {log.last_damage}"
+        broke_off = self._broke_off or log.broke_off or self._lost()
         return DecodeFacts(
             backend=self._backend,
             backend_reason=self._backend_reason,
@@ -71,17 +68,25 @@ class Reading:
             keyframe_interval_seconds=plan.keyframe_interval_seconds,
             frames_decoded=log.frames_decoded,
             frames_analyzed=log.frames_analyzed,
-            analyzed_seconds=self._analyzed_seconds(),
-            last_good_seconds=log.last_good_seconds,
+            analyzed_seconds=round(self._analyzed_seconds(), 6),
+            last_good_seconds=None if log.last_good_seconds is None else round(log.last_good_seconds, 6),
             truncated=broke_off is not None,
             truncated_reason=broke_off,
         )
 
+    def _lost(self) -> str | None:
+        """Say what could not be decoded in the middle of the file."""
+        if not self._log.damaged_packets:
+            return None
+        return f"{self._log.damaged_packets:,} packets could not be decoded: {self._log.last_damage}"
+
     def _analyzed_seconds(self) -> float:
-        """Return the end of the video, or of the last frame before it broke off in the decoder."""
-        if self._log.broke_off is None and not _ended_early(self._log, self.plan):
-            return self.plan.end_seconds
-        return (self._log.last_good_seconds or 0.0) + self.plan.frame_seconds
+        """Return the end of the video, or of the last frame when the frames that should follow it never came."""
+        last, plan = self._log.last_good_seconds, self.plan
+        if last is None:
+            return 0.0
+        came_to_the_end = last > plan.last_needed_seconds - 1.5 * plan.frame_seconds
+        return plan.end_seconds if came_to_the_end else last + plan.frame_seconds
 
 
 def read(media: Media, wanted: Sequence[Wanted], backend: str = "auto", threads: int = 2, ahead: int = 4) -> Reading:
@@ -127,8 +132,5 @@ def _plan_without_index(strategy: Strategy, reason: str, due: tuple[Due, ...]) -
         due=due,
         end_seconds=0.0,
         frame_seconds=0.0,
+        last_needed_seconds=0.0,
     )
-
-
-def _ended_early(log: DecodeLog, plan: Plan) -> bool:
-    return log.frames_decoded < 0.9 * int(plan.needed.sum())

@@ -14,7 +14,7 @@ from model_zoo.cards import card
 from model_zoo.catalog import catalog
 from model_zoo.manifest import PACKAGE, ModelSpec
 from model_zoo.sources.local import path_of
-from model_zoo.weights import WeightPlaces, ensure, licence_texts, locate
+from model_zoo.weights import WeightPlaces, ensure, licence_texts
 from serve.settings import load_settings
 from tests.conftest import ROOT
 
@@ -50,12 +50,10 @@ def test_labels_are_there(spec: ModelSpec) -> None:
     assert all(label.strip() == label and label for label in spec.labels)
 
 
+@pytest.mark.weights
 @every_model
 def test_the_file_takes_and_gives_what_the_manifest_says(spec: ModelSpec) -> None:
-    path = locate(spec, places())
-    if path is None:
-        pytest.skip(f"run `reelwarden models pull {spec.name}` first")
-    ensure(spec, places())
+    path = ensure(spec, places())
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     (taken,) = session.get_inputs()
     assert taken.name == spec.input.name

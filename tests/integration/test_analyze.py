@@ -100,7 +100,7 @@ def test_a_file_that_breaks_off_gives_a_report_of_what_was_seen(tmp_path: Path) 
     assert report.decode.truncated
     assert report.decode.truncated_reason
     assert report.decode.last_good_seconds is not None
-    assert report.domains["labels"].segments
+    assert len(report.domains["shots"].segments) == 2  # the cut is in the part that is there
 
 
 def test_json_lines_go_to_standard_output_and_nothing_else_does(tmp_path: Path) -> None:
@@ -137,7 +137,15 @@ def test_without_weights_and_network_the_missing_file_and_the_command_are_named(
 
 def test_ctrl_c_keeps_finished_reports_and_leaves_no_half_written_file(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [*COMMAND, "analyze", str(MEDIA / "images" / "cat.png"), str(MEDIA / "demo.mp4"), "--json", "--out", str(tmp_path)],
+        [
+            *COMMAND,
+            "analyze",
+            str(MEDIA / "images" / "cat.png"),
+            str(MEDIA / "demo.mp4"),
+            "--json",
+            "--out",
+            str(tmp_path),
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import tarfile
 import zipfile
 from pathlib import Path
@@ -56,8 +57,9 @@ def test_the_same_weights_give_the_same_bundle(specs: list[ModelSpec], tmp_path:
 
 @pytest.mark.parametrize("folder", ["model_dir", "cache"])
 def test_an_unpacked_bundle_is_enough_without_a_network(specs: list[ModelSpec], tmp_path: Path, folder: str) -> None:
-    with tarfile.open(packed(specs, tmp_path / "a")) as bundle:
-        bundle.extractall(tmp_path / "unpacked", filter="data")
+    (tmp_path / "unpacked").mkdir()
+    command = ["tar", "-xzf", packed(specs, tmp_path / "a"), "-C", tmp_path / "unpacked"]  # as the error message says
+    subprocess.run(command, check=True)
     nowhere = {"model_dir": tmp_path / "no", "cache": tmp_path / "nor"}
     places = WeightPlaces(**(nowhere | {folder: tmp_path / "unpacked"}), offline=True)
     (tmp_path / "all.zip").unlink()
