@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import TypeAdapter, ValidationError
 
 from model_zoo.errors import ManifestError
-from model_zoo.manifest import Input, ModelSpec, Quality
+from model_zoo.manifest import Input, ModelSpec, Quality, SoundInput
 
 MEASURED = "measured.json"  # beside the manifest: model name -> list of Quality
 _MEASURED_FILE = TypeAdapter(dict[str, tuple[Quality, ...]])
@@ -35,7 +35,10 @@ def card(spec: ModelSpec) -> str:
             "Source, in order of preference", [" + ".join(f"`{part}`" for part in source) for source in spec.sources]
         ),
         _conversion(spec),
-        _list("Input", _input_lines(spec.input)),
+        _list(
+            "Input",
+            [*(_input_lines(spec.input) if spec.input else []), *(_sound_lines(spec.sound) if spec.sound else [])],
+        ),
         _quality("Quality, as upstream says", spec.upstream_quality, "Upstream publishes no figure."),
         _quality("Quality, measured here", measured_quality(spec), "Not measured."),
         _coverage(spec),
@@ -88,6 +91,13 @@ def _input_lines(taken: Input) -> list[str]:
     if taken.dtype == "float32":
         lines.append(f"value = (pixel - {list(taken.mean)}) / {list(taken.std)}, pixels in 0..255")
     return lines
+
+
+def _sound_lines(taken: SoundInput) -> list[str]:
+    return [
+        f"`{taken.name}`: float32, mono, -1..1, {taken.sample_rate} samples per second",
+        f"windows of {taken.window_seconds:g} s ({taken.samples} samples), one every {taken.hop_seconds:g} s",
+    ]
 
 
 def _quality(title: str, figures: Sequence[Quality], without: str) -> list[str]:

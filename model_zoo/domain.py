@@ -1,4 +1,4 @@
-"""What a domain is: a value that says which models it needs, which frames it watches and what it makes of them."""
+"""What a domain is: a value that says which models it needs, what it watches and hears, and what it makes of that."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from model_zoo.manifest import ModelSpec
 from model_zoo.report import DomainPart
-from model_zoo.values import Model, Prediction, Watcher
+from model_zoo.values import Listener, Model, Prediction, Watcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,16 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a domain is given when the frames of one media file are over."""
+    """What a domain is given when the frames and the sound of one media file are over."""
 
-    predictions: Mapping[str, Sequence[Prediction]]  # by the watcher's role, in time order
+    predictions: Mapping[str, Sequence[Prediction]]  # by the role of the watcher or listener, in time order
     models: Mapping[str, ModelSpec]  # by role
     interval_seconds: float
     duration_seconds: float  # what was analyzed: the end of the last frame
     width: int  # pixels of the upright source frame, 0 when there was none
     height: int
     parts: Mapping[str, DomainPart]  # parts of the domains named in `reads`, where they ran
+    heard_seconds: float = 0.0  # the end of the sound that was heard, 0 when there was none
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,6 @@ class Domain:
     title: str  # one line for people
     roles: Mapping[str, bool]  # role -> is it required? The manifest says which model fills it
     reads: tuple[str, ...]  # domains whose parts `summarize` looks at, when they ran too
-    start: Callable[[Start], tuple[Watcher, ...]]
+    start: Callable[[Start], tuple[Watcher | Listener, ...]]
     summarize: Callable[[Summary], DomainPart]
     part: type[DomainPart]

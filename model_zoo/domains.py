@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from model_zoo import labels, moderation, objects, shots, text
+from model_zoo import labels, moderation, objects, shots, sounds, text
 from model_zoo.domain import Domain
 from model_zoo.errors import UsageError
 
-DOMAINS: tuple[Domain, ...] = (moderation.DOMAIN, objects.DOMAIN, labels.DOMAIN, shots.DOMAIN, text.DOMAIN)
+DOMAINS: tuple[Domain, ...] = (
+    moderation.DOMAIN,
+    objects.DOMAIN,
+    labels.DOMAIN,
+    shots.DOMAIN,
+    sounds.DOMAIN,
+    text.DOMAIN,
+)
 
 
 def by_name(name: str) -> Domain:

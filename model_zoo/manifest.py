@@ -57,6 +57,26 @@ class Input(Entry):
         )  # fmt: skip
 
 
+class SoundInput(Entry):
+    """What a network that hears takes: float32 (N, S), mono, -1..1, S being one window."""
+
+    name: str
+    sample_rate: int = Field(gt=0)
+    window_seconds: float = Field(gt=0)
+    hop_seconds: float = Field(gt=0)  # from the start of one window to the start of the next
+
+    @model_validator(mode="after")
+    def _no_sound_goes_unheard(self) -> SoundInput:
+        if self.hop_seconds > self.window_seconds:
+            raise ValueError(f"hop_seconds={self.hop_seconds:g} leaves sound unheard; the window is shorter than that")
+        return self
+
+    @property
+    def samples(self) -> int:
+        """Return the length of a window in samples."""
+        return round(self.sample_rate * self.window_seconds)
+
+
 class Batch(Entry):
     """Rows per call: what is fastest on CPU, and the most that is sensible."""
 
@@ -112,7 +132,8 @@ class ModelSpec(Entry):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     size_bytes: int = Field(gt=0)
     licence: Licence
-    input: Input
+    input: Input | None = None  # of a network that sees
+    sound: SoundInput | None = None  # of a network that hears
     outputs: tuple[str, ...]
     labels: tuple[str, ...] = ()
     labels_file: str = ""  # one label a line, beside the manifest; read into `labels`
@@ -134,6 +155,12 @@ class ModelSpec(Entry):
         )
 
     @model_validator(mode="after")
+    def _it_takes_pictures_or_sound(self) -> ModelSpec:
+        if (self.input is None) == (self.sound is None):
+            raise ValueError("needs one of the tables `input` (pictures) and `sound`, and not both")
+        return self
+
+    @model_validator(mode="after")
     def _the_file_has_a_name(self) -> ModelSpec:
         if not self.file_name:
             if len(self.sources[0]) != 1:
@@ -146,6 +173,12 @@ class ModelSpec(Entry):
         if any(part.scheme == "repo" for source in self.sources for part in source) and self.conversion is None:
             raise ValueError("a `repo:` source needs a [conversion] table: recipe, source, source_sha256, parity")
         return self
+
+    def sees(self) -> Input:
+        """Return what pictures it takes; raises ManifestError for a network that hears."""
+        if self.input is None:
+            raise ManifestError(f"[{self.name}] needs the table `input`: {self.domain}.{self.role} is given pictures")
+        return self.input
 
 
 def load(domain: str) -> tuple[ModelSpec, ...]:

@@ -47,6 +47,7 @@ class AudioFacts(ReportModel):
     sample_rate: int
     channels: int
     language: str | None = None
+    duration_seconds: float | None = Field(default=None, description="as the container says")
 
 
 class MediaFacts(ReportModel):
@@ -77,6 +78,17 @@ class DecodeFacts(ReportModel):
     frames_analyzed: int
     analyzed_seconds: float = Field(description="end of the last decoded frame: what the findings speak of")
     last_good_seconds: float | None = Field(description="time of the last frame that was decoded")
+    truncated: bool = False
+    truncated_reason: str | None = None
+
+
+class SoundFacts(ReportModel):
+    """How the sound was obtained, or why there was none to hear."""
+
+    reason: str = Field(description="what was listened to, or why nothing was")
+    sample_rates: list[int] = Field(description="samples per second of the mono sound that the models were given")
+    heard_seconds: float = Field(description="end of the last decoded sound: what the findings speak of")
+    filled_seconds: float = Field(default=0.0, description="silence that was put where the stream has no sound")
     truncated: bool = False
     truncated_reason: str | None = None
 
@@ -186,7 +198,10 @@ class Report(ReportModel):
     reelwarden_version: str
     media: MediaFacts
     decode: DecodeFacts
+    sound: SoundFacts | None = Field(default=None, description="null in reports of versions that heard nothing")
     domains: dict[str, SerializeAsAny[DomainPart]]
-    complete: bool = Field(description="false when the media broke off or a domain failed; see decode and errors")
+    complete: bool = Field(
+        description="false when the media broke off or a domain failed; see decode, sound and errors"
+    )
     errors: list[ReportedError] = Field(default_factory=list)
     run: Run

@@ -1,7 +1,8 @@
 """The few values that travel between the steps of an analysis; shapes and units are said once, here.
 
-Letters in shapes: N rows (frames of a batch), H W pixels, C channels, K classes, M boxes of one frame.
-Time is in seconds, float, from the start of the media. Pictures are RGB uint8 (H, W, 3). Boxes are x1, y1, x2, y2.
+Letters in shapes: N rows (frames or windows of a batch), H W pixels, C channels, S samples of sound, K classes,
+M boxes of one frame. Time is in seconds, float, from the start of the media, the same for pictures and sound.
+Pictures are RGB uint8 (H, W, 3). Boxes are x1, y1, x2, y2. Sound is mono float32 (S,), -1..1.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]  # (N, H, W, 3) RGB
+Samples = NDArray[np.float32]  # (S,) or (N, S) mono, -1..1
 Boxes = NDArray[np.float32]  # (M, 4) x1, y1, x2, y2
 Scores = NDArray[np.float32]
 Indices = NDArray[np.intp]
@@ -67,6 +69,28 @@ class Frames:
 
 
 @dataclass(frozen=True, slots=True)
+class Sound:
+    """A stretch of sound without a gap."""
+
+    samples: Samples  # (S,)
+    sample_rate: int
+    start_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SoundWindows:
+    """A batch of windows of one sound, in time order; they overlap where the hop is shorter than the window."""
+
+    samples: Samples  # (N, S)
+    seconds: NDArray[np.float64]  # (N,) time of the first sample of each window
+    filled: Indices  # (N,) how many samples are of the sound; after its end there is silence
+    sample_rate: int
+
+    def __len__(self) -> int:
+        return len(self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
 class Box:
     """One found thing in one frame, in pixels of the upright source frame."""
 
@@ -80,7 +104,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What one model says of one frame."""
+    """What one model says of one frame or one window of sound."""
 
     seconds: float
     scores: Mapping[str, float] = field(default_factory=dict)  # label -> 0..1
@@ -113,3 +137,21 @@ class Watcher:
     view: View
     interval_seconds: float  # 0 asks for every frame
     predict: Predict
+
+
+Hear = Callable[[SoundWindows], Sequence[Prediction]]
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One stream of windows of sound that a domain asks for, and what it does with each batch.
+
+    Window k begins k hops after second 0, and the last one reaches to the end of the sound. `hear` may keep state
+    between calls: a listener serves one media file and hears its windows once, in order.
+    """
+
+    role: str
+    sample_rate: int
+    window_seconds: float
+    hop_seconds: float
+    hear: Hear

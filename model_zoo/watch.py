@@ -13,15 +13,17 @@ Decoder = Callable[[Tensors, ModelSpec, Frames], Sequence[Prediction]]  # output
 
 
 def watch(start: Start, role: str, decoders: Mapping[str, Decoder]) -> Watcher:
-    """Return a watcher that runs the role's model; raises ManifestError for a decoder the domain does not have."""
+    """Return a watcher that runs the role's model; raises ManifestError for one that the domain cannot use."""
     spec, model = start.models[role].spec, start.models[role].model
     if spec.decoder not in decoders:
         raise ManifestError(
             f"[{spec.name}] decoder {spec.decoder!r} is not one of {spec.domain}'s: {', '.join(decoders)}"
         )
-    decode = decoders[spec.decoder]
+    decode, taken = decoders[spec.decoder], spec.input
+    if taken is None:
+        raise ManifestError(f"[{spec.name}] needs the table `input`: {spec.domain}.{role} is given pictures")
 
     def predict(frames: Frames) -> Sequence[Prediction]:
-        return decode(model.run({spec.input.name: frames.pixels}), spec, frames)
+        return decode(model.run({taken.name: frames.pixels}), spec, frames)
 
-    return Watcher(role, spec.input.view(), start.interval_seconds, predict)
+    return Watcher(role, taken.view(), start.interval_seconds, predict)

@@ -145,6 +145,7 @@ def _audio_facts(stream: AudioStream) -> AudioFacts:
         sample_rate=codec.sample_rate,
         channels=codec.channels,
         language=_language(stream),
+        duration_seconds=_seconds(stream, stream.duration),
     )
 
 
@@ -184,7 +185,7 @@ def _video_facts(
     )
 
 
-def _seconds(stream: VideoStream, ticks: int | None) -> float | None:
+def _seconds(stream: VideoStream | AudioStream, ticks: int | None) -> float | None:
     return None if ticks is None or stream.time_base is None else float(ticks * stream.time_base)
 
 

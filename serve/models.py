@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from model_zoo.weights import WeightPlaces, ensure_all
-
 from model_zoo.catalog import catalog, choose
 from model_zoo.domain import Domain
 from model_zoo.errors import UsageError
 from model_zoo.licences import check_licence
 from model_zoo.manifest import ModelSpec
 from model_zoo.report import ModelFacts
+from model_zoo.weights import WeightPlaces, ensure_all
 from serve.backends.choose import Placed, place_model
 from serve.settings import Settings
 

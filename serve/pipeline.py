@@ -3,8 +3,8 @@
     analyzer = Analyzer(load_settings())
     report = analyzer.analyze(Path("clip.mp4"))
 
-Models are loaded once. Every analysis opens the media, decodes it once for all domains, hands each domain its own
-frames, and lets each domain turn its predictions into its part of the report.
+Models are loaded once. Every analysis opens the media, decodes its pictures and its sound once for all domains, hands
+each domain its own frames and windows of sound, and lets it turn its predictions into its part of the report.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from types import TracebackType
 
 from model_zoo.domain import Domain, Loaded, Start, Summary
 from model_zoo.domains import DOMAINS, by_name
-from model_zoo.report import DecodeFacts, DomainPart, FrameDetail, Report, ReportedError, Run
-from model_zoo.values import Prediction, Watcher
+from model_zoo.report import DecodeFacts, DomainPart, FrameDetail, Report, ReportedError, Run, SoundFacts
+from model_zoo.values import Listener, Prediction, Watcher
+from serve.decode.hearing import WantedSound, hear
 from serve.decode.reading import Wanted, read
 from serve.media import Media, open_media
 from serve.models import Ready, load_models
@@ -30,7 +31,8 @@ from serve.version import VERSION
 
 log = logging.getLogger(__name__)
 
-ROWS_WITHOUT_MODEL = 64  # small frames that are looked at without a network
+ROWS_WITHOUT_MODEL = 64  # small frames, or short windows, that are used without a network
+MOST_BATCH_SECONDS = 60.0  # of sound: 4 MB at 16 kHz, and some batches wait for their listener
 
 # seconds of the media done, its duration where known, frames analyzed so far
 OnProgress = Callable[[float, float | None, int], None]
@@ -47,6 +49,7 @@ class Attempt:
     domain: Domain
     models: dict[str, Ready]
     watchers: tuple[Watcher, ...] = ()
+    listeners: tuple[Listener, ...] = ()
     predictions: dict[str, list[Prediction]] = field(default_factory=dict)
     error: ReportedError | None = None
 
@@ -78,15 +81,17 @@ class Analyzer(AbstractContextManager["Analyzer"]):
             media = open_media(path, self.settings.limits())
         attempts = [self._start(domain) for domain in self.domains]
         decode = self._watch(media, attempts, stages, on_progress)
+        sound = self._listen(media, attempts, stages, on_progress)
         with stages("summarize"):
-            parts = _summarize(attempts, media, decode, self.settings)
+            parts = _summarize(attempts, media, decode, sound, self.settings)
         errors = [attempt.error for attempt in attempts if attempt.error]
         return Report(
             reelwarden_version=VERSION,
             media=media.facts,
             decode=decode,
+            sound=sound,
             domains=parts,
-            complete=not errors and not decode.truncated,
+            complete=not (errors or decode.truncated or sound.truncated),
             errors=errors,
             run=Run(stage_seconds=stages.seconds(), wall_seconds=round(stages.wall_seconds(), 3)),
         )
@@ -96,15 +101,17 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         attempt = Attempt(domain, models)
         with _kept(attempt):
             loaded = {role: Loaded(ready.spec, ready.placed.model) for role, ready in models.items()}
-            attempt.watchers = domain.start(Start(loaded, self.settings.interval_seconds))
-            attempt.predictions = {watcher.role: [] for watcher in attempt.watchers}
+            asked = domain.start(Start(loaded, self.settings.interval_seconds))
+            attempt.watchers = tuple(item for item in asked if isinstance(item, Watcher))
+            attempt.listeners = tuple(item for item in asked if isinstance(item, Listener))
+            attempt.predictions = {item.role: [] for item in asked}
         return attempt
 
     def _watch(self, media: Media, attempts: Sequence[Attempt], stages: Stages, on_progress: OnProgress) -> DecodeFacts:
         """Decode once and hand every watcher its frames."""
         places = [(attempt, watcher) for attempt in attempts for watcher in attempt.watchers]
         wanted = [
-            Wanted(watcher.view, watcher.interval_seconds, self._batch_rows(attempt, watcher))
+            Wanted(watcher.view, watcher.interval_seconds, self._batch_rows(attempt, watcher.role))
             for attempt, watcher in places
         ]
         frames_done = 0
@@ -119,8 +126,31 @@ class Analyzer(AbstractContextManager["Analyzer"]):
                 on_progress(float(frames.seconds[-1]), media.facts.duration_seconds, frames_done)
         return reading.facts
 
-    def _batch_rows(self, attempt: Attempt, watcher: Watcher) -> int:
-        ready = attempt.models.get(watcher.role)
+    def _listen(self, media: Media, attempts: Sequence[Attempt], stages: Stages, on_progress: OnProgress) -> SoundFacts:
+        """Decode the sound once and hand every listener its windows; the picture has been seen by then."""
+        places = [(attempt, listener) for attempt in attempts for listener in attempt.listeners]
+        wanted = [
+            WantedSound(
+                listener.sample_rate,
+                listener.window_seconds,
+                listener.hop_seconds,
+                max(1, min(self._batch_rows(attempt, listener.role), int(MOST_BATCH_SECONDS / listener.hop_seconds))),
+            )
+            for attempt, listener in places
+        ]
+        with hear(media, wanted) as hearing:
+            for index, windows in stages.waiting("sound_wait", hearing):
+                attempt, listener = places[index]
+                if attempt.error:
+                    continue
+                with stages(f"hear:{attempt.domain.name}.{listener.role}"), _kept(attempt):
+                    attempt.predictions[listener.role].extend(listener.hear(windows))
+                if media.facts.video is None:
+                    on_progress(float(windows.seconds[-1]), media.facts.duration_seconds, 0)
+        return hearing.facts
+
+    def _batch_rows(self, attempt: Attempt, role: str) -> int:
+        ready = attempt.models.get(role)
         return ready.spec.batch.best * self.settings.threads if ready else ROWS_WITHOUT_MODEL
 
 
@@ -135,7 +165,7 @@ def _kept(attempt: Attempt) -> Iterator[None]:
 
 
 def _summarize(
-    attempts: Sequence[Attempt], media: Media, decode: DecodeFacts, settings: Settings
+    attempts: Sequence[Attempt], media: Media, decode: DecodeFacts, sound: SoundFacts, settings: Settings
 ) -> dict[str, DomainPart]:
     """Return the parts of the domains that did not fail, in the order of the domains."""
     parts: dict[str, DomainPart] = {}
@@ -153,6 +183,7 @@ def _summarize(
                     width=video.width if video else 0,
                     height=video.height if video else 0,
                     parts=parts,
+                    heard_seconds=sound.heard_seconds,
                 )
             )
             detail = _frame_details(attempt.predictions) if settings.frame_detail else None
@@ -175,7 +206,7 @@ def _readers_last(attempts: Sequence[Attempt]) -> list[Attempt]:
 
 
 def _frame_details(predictions: Mapping[str, Sequence[Prediction]]) -> list[FrameDetail]:
-    """Return what each watcher said of each frame, in time order."""
+    """Return what each watcher and listener said of each frame and window, in time order."""
     details = [
         FrameDetail(
             role=role,

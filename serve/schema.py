@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_zoo.domains import DOMAINS
 from pydantic import create_model
 
+from model_zoo.domains import DOMAINS
 from model_zoo.report import Report, ReportModel
 
 

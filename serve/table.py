@@ -39,8 +39,12 @@ def summary_line(report: Report, place: Path) -> str:
         f"{decode.frames_analyzed} frames analyzed, {decode.frames_decoded} decoded ({decode.strategy}) "
         f"in {report.run.wall_seconds:.1f} s -> {place}"
     )
+    if report.sound and report.sound.heard_seconds:
+        line = f"{report.sound.heard_seconds:.1f} s of sound heard, {line}"
     if decode.truncated:
         line += f"\n[yellow]the media broke off: {escape(str(decode.truncated_reason))}[/yellow]"
+    if report.sound and report.sound.truncated:
+        line += f"\n[yellow]the sound broke off: {escape(str(report.sound.truncated_reason))}[/yellow]"
     return line
 
 

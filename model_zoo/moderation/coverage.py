@@ -12,7 +12,7 @@ from model_zoo.moderation.taxonomy import CONTENT_TYPES, LABELS, children
 from model_zoo.report import Coverage, DomainPart, Grade
 
 NO_PARTS = "needs a model for the role body_parts, such as nudenet_320n, which is opt-in for its AGPL-3.0 weights"
-NO_DOMAIN = "needs the domain {domains}, which did not run"
+NO_DOMAIN = "needs the domain {domains}, which did not run or had nothing to go by"
 NO_MODEL = "none of the models that ran knows it"
 
 
@@ -30,13 +30,18 @@ def _known(models: Mapping[str, ModelSpec], parts: Mapping[str, DomainPart]) -> 
         for signal in (*signals_of(spec.decoder), *CONTENT_SIGNALS.get(spec.decoder, ())):
             sources[signal.label][signal.grade][f"{spec.domain}/{spec.name}"] = None
     for domain, meanings in OTHER_DOMAINS.items():
-        for label in meanings.values() if domain in parts else ():
+        for label in meanings.values() if _has_evidence(parts.get(domain)) else ():
             sources[label]["weak evidence"][source_of(domain, parts[domain])] = None
     found = {}
     for label, by_grade in sources.items():
         grade = min(by_grade, key=GRADES.index)
         found[label] = Coverage(label=label, grade=grade, source=", ".join(by_grade[grade]))
     return found
+
+
+def _has_evidence(part: DomainPart | None) -> bool:
+    """Say whether a domain ran and could have seen something: without sound, no sound is covered."""
+    return part is not None and not any(entry.grade == "not covered" for entry in part.coverage)
 
 
 def _from_children(name: str, known: Mapping[str, Coverage]) -> Coverage:

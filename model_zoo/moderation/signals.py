@@ -56,7 +56,8 @@ BOX_SIGNALS: Mapping[str, tuple[Signal, ...]] = {  # decoder -> what its boxes s
     "nudenet": tuple(Signal((own,), label, "trained detector") for own, label in BODY_PARTS.items()),
 }
 
-# Things that other domains name. All of it is weak evidence: a kitchen has knives, a museum has rifles.
+# Things that other domains name. All of it is weak evidence: a kitchen has knives, a museum has rifles, a film has
+# shots. The domain `sounds` calls something an explosion only where other sounds speak for one.
 # ImageNet's missile and projectile are left out on purpose: taggers use them for every rocket.
 OTHER_DOMAINS: Mapping[str, Mapping[str, str]] = {
     "objects": {
@@ -82,6 +83,20 @@ OTHER_DOMAINS: Mapping[str, Mapping[str, str]] = {
         "swimsuit (tank suit)": "Female Swimwear or Underwear",
         "brassiere": "Female Swimwear or Underwear",
         "swimming trunks": "Male Swimwear or Underwear",
+    },
+    "sounds": {
+        "Gunshot, gunfire": "Weapon Violence",
+        "Machine gun": "Weapon Violence",
+        "Fusillade": "Weapon Violence",
+        "Artillery fire": "Weapon Violence",
+        "Explosion": "Explosions and Blasts",
+        "Screaming": "Violence",
+        "Shatter": "Violence",
+        "Siren": "Violence",
+        "Police car (siren)": "Violence",
+        "Ambulance (siren)": "Violence",
+        "Fire engine, fire truck (siren)": "Violence",
+        "Civil defense siren": "Violence",
     },
 }
 

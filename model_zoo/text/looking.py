@@ -91,7 +91,7 @@ class Reader:
         if not len(pictures):
             return np.empty(pictures.shape[:3], np.float32)
         spec = self._detector.spec
-        maps: NDArray[np.float32] = self._detector.model.run({spec.input.name: pictures})[spec.outputs[0]][:, 0]
+        maps: NDArray[np.float32] = self._detector.model.run({spec.sees().name: pictures})[spec.outputs[0]][:, 0]
         return maps
 
 

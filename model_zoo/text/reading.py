@@ -28,13 +28,13 @@ class Reading:
 def read_lines(lines: Sequence[Picture], recogniser: Loaded) -> list[Reading]:
     """Read every picture of one line (H, W, 3), of any size."""
     spec = recogniser.spec
-    fitted = [fit_line(line, spec.input.height, spec.input.pad) for line in lines]
+    fitted = [fit_line(line, spec.sees().height, spec.sees().pad) for line in lines]
     readings = [Reading("", 0.0)] * len(lines)
     for width in sorted({picture.shape[1] for picture in fitted}):
         rows = [row for row, picture in enumerate(fitted) if picture.shape[1] == width]
         for start in range(0, len(rows), spec.batch.most):
             batch = rows[start : start + spec.batch.most]
-            outputs = recogniser.model.run({spec.input.name: np.stack([fitted[row] for row in batch])})
+            outputs = recogniser.model.run({spec.sees().name: np.stack([fitted[row] for row in batch])})
             for row, reading in zip(batch, decode(outputs[spec.outputs[0]], spec.labels), strict=True):
                 readings[row] = reading
     return readings

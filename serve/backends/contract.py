@@ -1,28 +1,40 @@
-"""The one input contract of image models, checked where a batch enters a backend."""
+"""The one input contract of all models, checked where a batch enters a backend."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from model_zoo.errors import BackendError
 from model_zoo.manifest import ModelSpec
-from model_zoo.values import Pixels, Tensors
+from model_zoo.values import Tensor, Tensors
 
 ANY = "any"  # length of a side that the spec gives as 0
 
 
-def checked_pixels(spec: ModelSpec, tensors: Tensors) -> Pixels:
-    """Return the one input, uint8 RGB (N, H, W, 3) of the spec's size; raises BackendError for anything else."""
-    wanted = spec.input
-    if set(tensors) != {wanted.name}:
-        raise BackendError(f"{spec.name}: takes the input {wanted.name!r}, got {sorted(tensors)}")
-    pixels = tensors[wanted.name]
-    shape = (wanted.height or ANY, wanted.width or ANY, 3)
-    if pixels.dtype != np.uint8 or not _fits(pixels.shape[1:], shape):
-        raise BackendError(
-            f"{spec.name}: takes uint8 (N, {shape[0]}, {shape[1]}, 3), got {pixels.dtype} {pixels.shape}"
-        )
-    return pixels
+def checked_rows(spec: ModelSpec, tensors: Tensors) -> Tensor:
+    """Return the one input: uint8 RGB (N, H, W, 3) or mono float32 sound (N, S), of the spec's size.
+
+    Raises BackendError for anything else.
+    """
+    name, dtype, shape = _contract(spec)
+    if set(tensors) != {name}:
+        raise BackendError(f"{spec.name}: takes the input {name!r}, got {sorted(tensors)}")
+    rows = tensors[name]
+    if rows.dtype != dtype or not _fits(rows.shape[1:], shape):
+        sides = ", ".join(map(str, shape))
+        raise BackendError(f"{spec.name}: takes {dtype.name} (N, {sides}), got {rows.dtype} {rows.shape}")
+    return rows
+
+
+def _contract(spec: ModelSpec) -> tuple[str, np.dtype[Any], tuple[int | str, ...]]:
+    """Return the name, the type and the shape of one row."""
+    if spec.sound is not None:
+        return spec.sound.name, np.dtype(np.float32), (spec.sound.samples,)
+    if spec.input is not None:
+        return spec.input.name, np.dtype(np.uint8), (spec.input.height or ANY, spec.input.width or ANY, 3)
+    raise BackendError(f"{spec.name}: its manifest says neither `input` nor `sound`; see docs/models.md")
 
 
 def _fits(sides: tuple[int, ...], wanted: tuple[int | str, ...]) -> bool:

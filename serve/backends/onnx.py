@@ -13,7 +13,7 @@ import onnxruntime
 from model_zoo.errors import BackendError
 from model_zoo.manifest import ModelSpec
 from model_zoo.values import Tensor, Tensors
-from serve.backends.contract import checked_pixels
+from serve.backends.contract import checked_rows
 from serve.backends.front import with_uint8_front
 
 
@@ -27,7 +27,7 @@ class OnnxModel:
     """
 
     def __init__(self, spec: ModelSpec, path: Path, executor: Executor, threads: int) -> None:
-        """Load `path`, whose input is made uint8 RGB NHWC; `executor` has `threads` workers. Raises BackendError."""
+        """Load `path`, whose pictures are made uint8 RGB; `executor` has `threads` workers. Raises BackendError."""
         self._spec = spec
         self._executor = executor
         self._threads = threads
@@ -44,12 +44,12 @@ class OnnxModel:
 
     def run(self, tensors: Tensors) -> Tensors:
         """Return every output with as many rows as the one input; raises BackendError for an input off the contract."""
-        pixels = checked_pixels(self._spec, tensors)
-        if 0 < len(pixels) < self._threads:
-            return self._named(self._infer(self._wide_session(), pixels))
+        batch = checked_rows(self._spec, tensors)
+        if 0 < len(batch) < self._threads:
+            return self._named(self._infer(self._wide_session(), batch))
         best = self._spec.batch.best
-        rows = max(1, min(best, math.ceil(len(pixels) / self._threads)))
-        slices = [pixels[start : start + rows] for start in range(0, len(pixels), rows)] or [pixels]
+        rows = max(1, min(best, math.ceil(len(batch) / self._threads)))
+        slices = [batch[start : start + rows] for start in range(0, len(batch), rows)] or [batch]
         parts = list(self._executor.map(lambda part: self._infer(self._narrow, part), slices))
         return self._named([np.concatenate(columns) for columns in zip(*parts, strict=True)])
 
@@ -69,13 +69,11 @@ class OnnxModel:
             self._wide = self._open(self._threads)
         return self._wide
 
-    def _infer(self, session: onnxruntime.InferenceSession, pixels: Tensor) -> Sequence[Tensor]:
+    def _infer(self, session: onnxruntime.InferenceSession, rows: Tensor) -> Sequence[Tensor]:
         try:
-            outputs: Sequence[Tensor] = session.run(self._outputs, {self._input.name: pixels})
+            outputs: Sequence[Tensor] = session.run(self._outputs, {self._input.name: rows})
         except Exception as error:
-            raise BackendError(
-                f"{self._spec.name}: inference failed on {pixels.shape}: {_first_line(error)}"
-            ) from error
+            raise BackendError(f"{self._spec.name}: inference failed on {rows.shape}: {_first_line(error)}") from error
         return outputs
 
     def _named(self, outputs: Sequence[Tensor]) -> Tensors:

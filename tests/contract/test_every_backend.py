@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,30 +13,39 @@ import pytest
 from onnx import TensorProto, helper
 
 from model_zoo.errors import BackendError
-from model_zoo.manifest import Input, Licence, ModelSpec
+from model_zoo.manifest import Input, Licence, ModelSpec, SoundInput
 from model_zoo.values import Model
 from serve.backends.fake import FakeModel
 from serve.backends.onnx import OnnxModel
 
 SIZE = 8
+SAMPLES = 100
 Open = Callable[[Path, ThreadPoolExecutor], Model]
 
 
 def spec_of(**changes: object) -> ModelSpec:
     wanted: dict[str, object] = {"name": "pixels", "width": SIZE, "height": SIZE, "fit": "stretch"} | changes
+    return spec_that_takes(input=Input.model_validate(wanted))
+
+
+def sound_spec() -> ModelSpec:
+    return spec_that_takes(sound=SoundInput(name="waveform", sample_rate=1000, window_seconds=0.1, hop_seconds=0.05))
+
+
+def spec_that_takes(**taken: Input | SoundInput) -> ModelSpec:
     return ModelSpec(
         name="mean",
         domain="test",
         manifest=Path("models.toml"),
         role="test",
-        title="mean of each channel",
+        title="mean of each row",
         decoder="none",
         sources=("file:mean.onnx",),
         sha256="0" * 64,
         size_bytes=1,
         licence=Licence(weights="Apache-2.0", code="Apache-2.0", commercial=True),
-        input=Input.model_validate(wanted),
         outputs=("scores",),
+        **taken,
     )
 
 
@@ -65,8 +75,24 @@ def onnx_backend_with_front(folder: Path, executor: ThreadPoolExecutor) -> Model
     return OnnxModel(spec_of(dtype="float32", layout="NCHW"), path, executor, threads=2)
 
 
+def onnx_backend_of_sound(folder: Path, executor: ThreadPoolExecutor) -> Model:
+    path = folder / "mean.onnx"
+    graph = helper.make_graph(
+        [helper.make_node("ReduceMean", ["waveform"], ["scores"], axes=[1], keepdims=1)],
+        "mean",
+        [helper.make_tensor_value_info("waveform", TensorProto.FLOAT, ["batch", SAMPLES])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", 1])],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    return OnnxModel(sound_spec(), path, executor, threads=2)
+
+
 def fake_backend(folder: Path, executor: ThreadPoolExecutor) -> Model:
     return FakeModel(spec_of(), {"scores": lambda pixels: pixels.astype(np.float32).mean(axis=(1, 2))})
+
+
+def fake_backend_of_sound(folder: Path, executor: ThreadPoolExecutor) -> Model:
+    return FakeModel(sound_spec(), {"scores": lambda waveform: waveform.mean(axis=1, keepdims=True)})
 
 
 BACKENDS: dict[str, Open] = {
@@ -74,49 +100,88 @@ BACKENDS: dict[str, Open] = {
     "onnxruntime with a front": onnx_backend_with_front,
     "fake": fake_backend,
 }
+SOUND_BACKENDS: dict[str, Open] = {
+    "onnxruntime, sound": onnx_backend_of_sound,
+    "fake, sound": fake_backend_of_sound,
+}
 
 
-@pytest.fixture(params=BACKENDS)
-def model(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Model]:
+@dataclass(frozen=True, slots=True)
+class Taker:
+    """A model and what it takes: the mean of each channel, or of each window, comes out."""
+
+    model: Model
+    name: str
+    axes: tuple[int, ...]
+    wrong: tuple[np.ndarray, np.ndarray]  # by type, by shape
+    complaint: str
+
+    def rows(self, count: int) -> np.ndarray:
+        """Return noise that the model takes."""
+        random = np.random.default_rng(7)
+        if self.name == "waveform":
+            return random.uniform(-1, 1, (count, SAMPLES)).astype(np.float32)
+        return random.integers(0, 256, (count, SIZE, SIZE, 3), dtype=np.uint8)
+
+    def run(self, rows: np.ndarray) -> np.ndarray:
+        """Return the scores, (N, 3) or (N, 1)."""
+        return self.model.run({self.name: rows})["scores"]
+
+    def means(self, rows: np.ndarray) -> np.ndarray:
+        """Return what the scores must be."""
+        return rows.mean(axis=self.axes, dtype=np.float64).reshape(len(rows), -1)
+
+
+@pytest.fixture(params=[*BACKENDS, *SOUND_BACKENDS])
+def taker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Taker]:
     with ThreadPoolExecutor(2) as executor:
-        yield BACKENDS[request.param](tmp_path, executor)
+        if request.param in BACKENDS:
+            wrong = (np.zeros((1, SIZE, SIZE, 3), np.float32), np.zeros((1, SIZE, SIZE + 1, 3), np.uint8))
+            model = BACKENDS[request.param](tmp_path, executor)
+            yield Taker(model, "pixels", (1, 2), wrong, r"takes uint8 \(N, 8, 8, 3\), got")
+        else:
+            wrong = (np.zeros((1, SAMPLES), np.float64), np.zeros((1, SAMPLES + 1), np.float32))
+            model = SOUND_BACKENDS[request.param](tmp_path, executor)
+            yield Taker(model, "waveform", (1,), wrong, r"takes float32 \(N, 100\), got")
 
 
-def pixels_of(rows: int) -> np.ndarray:
-    return np.random.default_rng(7).integers(0, 256, (rows, SIZE, SIZE, 3), dtype=np.uint8)
-
-
-@pytest.mark.parametrize("rows", [1, 2, 3, 7, 8, 9, 33])
-def test_a_batch_gives_the_same_rows_as_its_frames_one_by_one(model: Model, rows: int) -> None:
-    pixels = pixels_of(rows)
-    together = model.run({"pixels": pixels})["scores"]
-    alone = np.concatenate([model.run({"pixels": pixels[n : n + 1]})["scores"] for n in range(rows)])
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 9, 33])
+def test_a_batch_gives_the_same_rows_as_its_rows_one_by_one(taker: Taker, count: int) -> None:
+    rows = taker.rows(count)
+    together = taker.run(rows)
+    alone = np.concatenate([taker.run(rows[n : n + 1]) for n in range(count)])
     np.testing.assert_allclose(together, alone, atol=1e-4)
-    np.testing.assert_allclose(together, pixels.mean(axis=(1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(together, taker.means(rows), rtol=1e-5, atol=1e-6)
 
 
-def test_an_empty_batch_gives_an_empty_answer(model: Model) -> None:
-    assert model.run({"pixels": pixels_of(0)})["scores"].shape == (0, 3)
+def test_an_empty_batch_gives_an_empty_answer(taker: Taker) -> None:
+    assert taker.run(taker.rows(0)).shape == (0, 1 if taker.name == "waveform" else 3)
 
 
-def test_many_threads_may_call_one_model_at_once(model: Model) -> None:
-    batches = [pixels_of(rows) for rows in (1, 5, 16, 3)] * 4
+def test_many_threads_may_call_one_model_at_once(taker: Taker) -> None:
+    batches = [taker.rows(count) for count in (1, 5, 16, 3)] * 4
     with ThreadPoolExecutor(8) as callers:
-        answers = list(callers.map(lambda pixels: model.run({"pixels": pixels})["scores"], batches))
-    for pixels, answer in zip(batches, answers, strict=True):
-        np.testing.assert_allclose(answer, pixels.mean(axis=(1, 2)), rtol=1e-5)
+        answers = list(callers.map(taker.run, batches))
+    for rows, answer in zip(batches, answers, strict=True):
+        np.testing.assert_allclose(answer, taker.means(rows), rtol=1e-5, atol=1e-6)
 
 
-def test_pixels_are_not_changed_by_inference(model: Model) -> None:
-    pixels = pixels_of(5)
-    before = pixels.copy()
-    model.run({"pixels": pixels})
-    assert np.array_equal(pixels, before)
+def test_the_input_is_not_changed_by_inference(taker: Taker) -> None:
+    rows = taker.rows(5)
+    before = rows.copy()
+    taker.run(rows)
+    assert np.array_equal(rows, before)
 
 
-def test_a_wrong_input_name_is_named_in_the_error(model: Model) -> None:
-    with pytest.raises(BackendError, match=r"takes the input 'pixels', got \['image'\]"):
-        model.run({"image": pixels_of(1)})
+def test_a_wrong_input_name_is_named_in_the_error(taker: Taker) -> None:
+    with pytest.raises(BackendError, match=rf"takes the input '{taker.name}', got \['image'\]"):
+        taker.model.run({"image": taker.rows(1)})
+
+
+@pytest.mark.parametrize("wrong", [0, 1], ids=["type", "shape"])
+def test_a_wrong_type_or_shape_is_named_in_the_error(taker: Taker, wrong: int) -> None:
+    with pytest.raises(BackendError, match=taker.complaint):
+        taker.run(taker.wrong[wrong])
 
 
 def test_a_network_that_takes_any_width_is_run_at_each(tmp_path: Path) -> None:
@@ -133,11 +198,3 @@ def test_where_any_width_is_taken_the_rest_of_the_shape_still_counts(shape: tupl
     model = FakeModel(spec_of(width=0), {})
     with pytest.raises(BackendError, match=r"takes uint8 \(N, 8, any, 3\), got"):
         model.run({"pixels": np.zeros(shape, np.uint8)})
-
-
-@pytest.mark.parametrize(
-    "pixels", [np.zeros((1, SIZE, SIZE, 3), np.float32), np.zeros((1, SIZE, SIZE + 1, 3), np.uint8)]
-)
-def test_a_wrong_type_or_shape_is_named_in_the_error(model: Model, pixels: np.ndarray) -> None:
-    with pytest.raises(BackendError, match=r"takes uint8 \(N, 8, 8, 3\), got"):
-        model.run({"pixels": pixels})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +16,15 @@ from model_zoo.domains import DOMAINS, by_name
 from model_zoo.errors import UsageError
 from model_zoo.manifest import ModelSpec
 from model_zoo.report import DomainPart
-from model_zoo.values import Frames, Prediction, Tensors, View
+from model_zoo.values import Frames, Listener, Prediction, SoundWindows, Tensors, View, Watcher
 from tests.conftest import ROOT
 
 SPECS = catalog()
 SIZE = (640, 360)
 CTC_CLASSES = 6625  # a blank, the characters and a space
 INTERVAL_SECONDS = 1.0
-CLASSES = {"opennsfw": 2, "nsfwjs": 5, "softmax_labels": 1000}  # decoders that read one row of probabilities
+# decoders that read one row of probabilities
+CLASSES = {"opennsfw": 2, "nsfwjs": 5, "softmax_labels": 1000, "sound_scores": 521}
 
 
 class Noise:
@@ -32,10 +35,11 @@ class Noise:
 
     def run(self, tensors: Tensors) -> Tensors:
         """Answer row by row."""
-        rows = [self._row(int(pixels.sum()), pixels.shape[:2]) for pixels in tensors[self.spec.input.name]]
+        (taken,) = tensors.values()
+        rows = [self._row(zlib.crc32(row.tobytes()), row.shape) for row in taken]
         return {name: np.stack([row[index] for row in rows]) for index, name in enumerate(self.spec.outputs)}
 
-    def _row(self, seed: int, size: tuple[int, int]) -> tuple[np.ndarray, ...]:
+    def _row(self, seed: int, size: tuple[int, ...]) -> tuple[np.ndarray, ...]:
         random = np.random.default_rng(seed)
         if self.spec.decoder == "db":
             return (np.kron(random.uniform(0, 1, (1, size[0] // 32, size[1] // 32)) > 0.98, np.ones((32, 32), "f4")),)
@@ -72,18 +76,30 @@ def pictures(view: View, count: int) -> Iterator[Frames]:
         yield Frames(pixels, np.arange(start, start + rows, dtype=np.float64), view, *SIZE)
 
 
+def windows(listener: Listener, count: int) -> Iterator[SoundWindows]:
+    """Yield windows of noise, 1 per second, in batches of 4."""
+    random = np.random.default_rng(3)
+    size = round(listener.sample_rate * listener.window_seconds)
+    for start in range(0, count, 4):
+        rows = min(4, count - start)
+        samples = random.uniform(-1, 1, (rows, size)).astype(np.float32)
+        seconds = np.arange(start, start + rows, dtype=np.float64)
+        yield SoundWindows(samples, seconds, np.full(rows, size), listener.sample_rate)
+
+
 def predictions_of(domain: Domain, count: int) -> dict[str, list[Prediction]]:
-    watchers = domain.start(Start(models_of(domain), INTERVAL_SECONDS))
-    return {
-        watcher.role: [row for frames in pictures(watcher.view, count) for row in watcher.predict(frames)]
-        for watcher in watchers
-    }
+    def rows_of(asked: Watcher | Listener) -> list[Prediction]:
+        if isinstance(asked, Listener):
+            return [row for batch in windows(asked, count) for row in asked.hear(batch)]
+        return [row for frames in pictures(asked.view, count) for row in asked.predict(frames)]
+
+    return {asked.role: rows_of(asked) for asked in domain.start(Start(models_of(domain), INTERVAL_SECONDS))}
 
 
 def part_of(domain: Domain, predictions: dict[str, list[Prediction]], seconds: float) -> DomainPart:
     specs = {role: loaded.spec for role, loaded in models_of(domain).items()}
     size = SIZE if any(predictions.values()) else (0, 0)
-    return domain.summarize(Summary(predictions, specs, INTERVAL_SECONDS, seconds, *size, {}))
+    return domain.summarize(Summary(predictions, specs, INTERVAL_SECONDS, seconds, *size, {}, seconds))
 
 
 def all_predictions(rows: dict[str, list[Prediction]]) -> Sequence[Prediction]:
@@ -119,7 +135,29 @@ def test_the_same_frames_give_the_same_part(domain: Domain) -> None:
 
 
 @every_domain
-def test_every_frame_gets_one_prediction_with_its_time(domain: Domain) -> None:
+def test_what_a_domain_asks_for_has_a_role_of_its_own_and_a_sensible_rhythm(domain: Domain) -> None:
+    asked = domain.start(Start(models_of(domain), INTERVAL_SECONDS))
+    assert len({item.role for item in asked}) == len(asked)
+    for item in asked:
+        if isinstance(item, Listener):
+            assert item.sample_rate > 0
+            assert 0 < item.hop_seconds <= item.window_seconds  # no sound goes unheard
+        else:
+            assert item.interval_seconds >= 0
+
+
+@every_domain
+def test_a_window_that_is_mostly_silence_after_the_end_is_no_special_case(domain: Domain) -> None:
+    for item in domain.start(Start(models_of(domain), INTERVAL_SECONDS)):
+        if isinstance(item, Listener):
+            (batch,) = windows(item, 1)
+            batch.samples[:, 1:] = 0
+            (row,) = item.hear(replace(batch, filled=np.array([1])))
+            assert all(0 <= score <= 1 for score in row.scores.values())
+
+
+@every_domain
+def test_every_frame_and_window_gets_one_prediction_with_its_time(domain: Domain) -> None:
     for several in predictions_of(domain, 9).values():
         assert [row.seconds for row in several] == list(range(9))
 
@@ -189,5 +227,5 @@ def test_a_domain_has_a_card_for_people(domain: Domain) -> None:
 
 def test_names_of_domains_are_unique_and_a_wrong_one_is_refused_with_the_right_ones() -> None:
     assert len({domain.name for domain in DOMAINS}) == len(DOMAINS)
-    with pytest.raises(UsageError, match=r"moderatoin.*moderation, objects, labels, shots, text"):
+    with pytest.raises(UsageError, match=r"moderatoin.*moderation, objects, labels, shots, sounds, text"):
         by_name("moderatoin")

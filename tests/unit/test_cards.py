@@ -39,6 +39,14 @@ def test_a_card_says_which_side_of_the_input_may_have_any_length() -> None:
     assert "any x 48 pixels" in card(recogniser)
 
 
+def test_a_card_of_a_model_that_hears_says_what_it_takes_and_by_which_route_it_came() -> None:
+    (yamnet,) = named(["yamnet"], catalog())
+    text = card(yamnet)
+    assert "`waveform`: float32, mono, -1..1, 16000 samples per second" in text
+    assert "windows of 0.975 s (15600 samples), one every 0.48 s" in text
+    assert "carries no licence text of its own" in text
+
+
 def test_measured_quality_is_shown_where_it_was_written_down(tmp_path: Path) -> None:
     spec = tiny(tmp_path, "file:tiny.onnx")
     figures = {"tiny": [{"metric": "AUC", "value": 0.975, "dataset": "40 pictures", "source": "make golden"}]}

@@ -13,6 +13,9 @@ from model_zoo.manifest import ModelSpec, domains, load, read
 from tests.conftest import ROOT
 from tests.unit.weights_fixtures import tiny, write_manifest
 
+INPUT = 'input = { name = "pixels", width = 8, height = 8, fit = "stretch" }\n'
+SOUND = 'sound = { name = "wave", sample_rate = 16000, window_seconds = 1.0, hop_seconds = 0.5 }\n'
+
 
 def changed(folder: Path, old: str, new: str) -> Path:
     path = write_manifest(folder, ["file:tiny.onnx"])
@@ -57,6 +60,10 @@ def test_every_folder_with_a_manifest_is_a_domain() -> None:
         ("size_bytes", "size_byte", r"\[tiny\] size_bytes: Field required"),
         ("title =", "titel = 1\ntitle =", r"\[tiny\] titel: Extra inputs are not permitted"),
         ('fit = "stretch"', 'fit = "squeeze"', r"\[tiny\] input\.fit: Input should be"),
+        ("input = {", "inputs = {", r"\[tiny\] inputs: Extra inputs are not permitted"),
+        (INPUT, "", r"\[tiny\]: .*needs one of the tables `input` \(pictures\) and `sound`, and not both"),
+        (INPUT, INPUT + SOUND, r"\[tiny\]: .*needs one of the tables `input`"),
+        (INPUT, SOUND.replace("0.5", "5"), r"\[tiny\] sound: .*hop_seconds=5 leaves sound unheard"),
         ("file:tiny.onnx", "ftp://x/y", r"\[tiny\] sources: .*no known scheme; write one of repo:PATH"),
         ("file:tiny.onnx", "pypi:tiny#a", r"\[tiny\] sources: .*not of the form pypi:NAME==VERSION#path"),
         ("file:tiny.onnx", "pypi:tiny==1", r"\[tiny\] sources: .*not of the form pypi:NAME==VERSION#path"),

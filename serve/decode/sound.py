@@ -1,0 +1,154 @@
+"""Decode the sound of a file with PyAV: one pass over one stream, mono, at every rate that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.packet import Packet
+from av.stream import Discard
+
+from model_zoo.report import AudioFacts
+from model_zoo.values import Samples, Sound
+from serve.containers import open_container
+from serve.limits import check_duration
+from serve.media import Media
+
+MOST_JITTER_SECONDS = 0.01  # containers round times; a lost frame is longer than this
+MOST_OVERLAP_SECONDS = 1.0  # times that go back further than this were put together from two clocks
+_FULL_SCALE = 2.0**31
+
+
+@dataclass(slots=True)
+class SoundLog:
+    """What happened while decoding; written by the decoder's thread, read when it is over."""
+
+    packets: int = 0
+    frames: int = 0
+    heard_seconds: float = 0.0  # end of the last sound
+    filled_seconds: float = 0.0
+    damaged_packets: int = 0
+    last_damage: str = ""
+    broke_off: str | None = None
+    went_back: str | None = None
+
+
+def sounds(media: Media, rates: Sequence[int], log: SoundLog) -> Iterator[tuple[int, Sound]]:
+    """Yield (index into `rates`, stretch of sound): for every rate one line of samples from second 0 on, without gaps.
+
+    The times of the stream decide: where it has no sound there is silence, what lies before second 0 or twice at one
+    time is dropped. Damaged packets are passed over and counted. Raises MediaLimitError where the sound is too long.
+    """
+    audio = media.facts.audio
+    if audio is None or not rates:
+        return
+    lines = [_Line(rate) for rate in rates]
+    kind, end_seconds = None, 0.0
+    for frame, told_seconds in _decoded(media, audio, log):
+        seconds = end_seconds if told_seconds is None else told_seconds
+        check_duration(media.facts.name, seconds, media.limits, "by the times of its sound")
+        kind_before, kind = kind, (frame.format.name, frame.layout.name, frame.sample_rate)
+        if kind != kind_before or abs(seconds - end_seconds) > MOST_JITTER_SECONDS:
+            _note_jump(log, end_seconds, seconds)
+            for index, line in enumerate(lines):
+                for sound in line.go_to(seconds):
+                    yield index, sound
+            end_seconds = seconds
+        for index, line in enumerate(lines):
+            for sound in line.add(frame):
+                yield index, sound
+        end_seconds += frame.samples / frame.sample_rate
+        log.frames += 1
+        log.heard_seconds = max(log.heard_seconds, end_seconds)
+    for index, line in enumerate(lines):
+        for sound in line.finish():
+            yield index, sound
+
+
+class _Line:
+    """The sound of a file at one rate, as it comes out: how much is given so far, how much is to be dropped."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._given = 0
+        self._drop = 0
+        self._resampler: AudioResampler | None = None
+
+    def go_to(self, seconds: float) -> Iterator[Sound]:
+        """Give out what the resampler holds back, then silence up to a time; sound of earlier times will be dropped."""
+        yield from self.finish()
+        due = round(seconds * self._rate)
+        while self._given < due:  # a second at a time: a file may claim hours of it
+            yield self._sound(np.zeros(min(self._rate, due - self._given), np.float32))
+        self._drop = self._given - due
+
+    def add(self, frame: AudioFrame) -> Iterator[Sound]:
+        """Give out what a frame adds."""
+        if self._resampler is None:
+            # to integers: only then does the mix to mono keep within full scale
+            self._resampler = AudioResampler(format="s32", layout="mono", rate=self._rate)
+        yield from self._resampled(frame)
+
+    def finish(self) -> Iterator[Sound]:
+        """Give out what the resampler holds back."""
+        if self._resampler is not None:
+            yield from self._resampled(None)
+        self._resampler = None
+
+    def _resampled(self, frame: AudioFrame | None) -> Iterator[Sound]:
+        assert self._resampler is not None  # noqa: S101 - narrows the type; both callers have one
+        for part in self._resampler.resample(frame):
+            samples = part.to_ndarray()[0]  # (S,)
+            dropped = min(self._drop, len(samples))
+            self._drop -= dropped
+            if dropped < len(samples):
+                yield self._sound((samples[dropped:] / _FULL_SCALE).astype(np.float32))
+
+    def _sound(self, samples: Samples) -> Sound:
+        sound = Sound(samples, self._rate, self._given / self._rate)
+        self._given += len(samples)
+        return sound
+
+
+def _note_jump(log: SoundLog, end_seconds: float, seconds: float) -> None:
+    log.filled_seconds += max(0.0, seconds - end_seconds)
+    if log.frames and seconds < end_seconds - MOST_OVERLAP_SECONDS and log.went_back is None:
+        log.went_back = (
+            f"the times of the sound go back from {end_seconds:.2f} s to {seconds:.2f} s, what overlaps was not heard"
+        )
+
+
+def _decoded(media: Media, audio: AudioFacts, log: SoundLog) -> Iterator[tuple[AudioFrame, float | None]]:
+    """Yield the frames of the stream with their seconds, None where the stream does not tell them."""
+    with open_container(media.path, media.limits) as container:
+        stream = container.streams[audio.stream_index]
+        assert isinstance(stream, AudioStream)  # noqa: S101 - narrows the type; open_media chose an audio stream
+        for other in container.streams:
+            if other.index != stream.index:
+                other.discard = Discard.all
+        for packet in _packets(container.demux(stream), log):
+            try:
+                frames = stream.codec_context.decode(packet)
+            except av.error.FFmpegError as error:
+                log.damaged_packets += 1
+                log.last_damage = error.strerror or str(error)
+                continue
+            for frame in frames:
+                yield frame, None if frame.time is None else frame.time - media.start_seconds
+
+
+def _packets(packets: Iterator[Packet[AudioStream]], log: SoundLog) -> Iterator[Packet[AudioStream] | None]:
+    """Pass packets on; end with None, which makes the decoder give out what it holds back."""
+    try:
+        for packet in packets:
+            if packet.size:
+                log.packets += 1
+                yield packet
+    except av.error.FFmpegError as error:
+        log.broke_off = error.strerror or str(error)
+    yield None
