@@ -81,8 +81,9 @@ def _input_lines(taken: Input) -> list[str]:
         "letterbox": f"fitted in whole, {taken.anchor.replace('_', ' ')}, the rest filled with grey {taken.pad}",
         "cover": "filled, what hangs over is cut",
     }[taken.fit]
+    width, height = (str(side or "any") for side in (taken.width, taken.height))
     lines = [
-        f"`{taken.name}`: {taken.dtype} {taken.layout} {taken.colour}, {taken.width} x {taken.height} pixels",
+        f"`{taken.name}`: {taken.dtype} {taken.layout} {taken.colour}, {width} x {height} pixels",
         f"the picture is {fit}; resized by {taken.interpolation}",
     ]
     if taken.crop_share < 1:

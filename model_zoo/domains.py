@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_zoo import faces, labels, moderation, objects, shots, sounds
+from model_zoo import faces, labels, moderation, objects, shots, sounds, text
 from model_zoo.domain import Domain
 from model_zoo.errors import UsageError
 
@@ -13,6 +13,7 @@ DOMAINS: tuple[Domain, ...] = (
     shots.DOMAIN,
     faces.DOMAIN,
     sounds.DOMAIN,
+    text.DOMAIN,
 )
 
 

@@ -35,8 +35,8 @@ class Input(Entry):
     """What the network takes; anything but uint8 RGB NHWC gets a front in the graph when it is loaded."""
 
     name: str
-    width: int
-    height: int
+    width: int = Field(ge=0)  # pixels; 0 where the network takes any, one for all rows of a batch
+    height: int = Field(ge=0)
     fit: Fit
     crop_share: float = Field(default=1.0, gt=0, le=1)
     anchor: Anchor = "centre"
@@ -49,7 +49,9 @@ class Input(Entry):
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)  # value = (pixel - mean) / std
 
     def view(self) -> View:
-        """Return how frames must be delivered to this network."""
+        """Return how frames must be delivered to this network; raises ManifestError where it takes any size."""
+        if not (self.width and self.height):
+            raise ManifestError(f"input {self.name!r} takes any size; its domain decides how frames are delivered")
         return View(
             self.width, self.height, self.fit, self.crop_share, self.anchor, self.pad, self.interpolation
         )  # fmt: skip
@@ -171,6 +173,12 @@ class ModelSpec(Entry):
         if any(part.scheme == "repo" for source in self.sources for part in source) and self.conversion is None:
             raise ValueError("a `repo:` source needs a [conversion] table: recipe, source, source_sha256, parity")
         return self
+
+    def sees(self) -> Input:
+        """Return what pictures it takes; raises ManifestError for a network that hears."""
+        if self.input is None:
+            raise ManifestError(f"[{self.name}] needs the table `input`: {self.domain}.{self.role} is given pictures")
+        return self.input
 
 
 def load(domain: str) -> tuple[ModelSpec, ...]:

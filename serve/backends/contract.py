@@ -10,6 +10,8 @@ from model_zoo.errors import BackendError
 from model_zoo.manifest import ModelSpec
 from model_zoo.values import Tensor, Tensors
 
+ANY = "any"  # length of a side that the spec gives as 0
+
 
 def checked_rows(spec: ModelSpec, tensors: Tensors) -> Tensor:
     """Return the one input: uint8 RGB (N, H, W, 3) or mono float32 sound (N, S), of the spec's size.
@@ -20,16 +22,22 @@ def checked_rows(spec: ModelSpec, tensors: Tensors) -> Tensor:
     if set(tensors) != {name}:
         raise BackendError(f"{spec.name}: takes the input {name!r}, got {sorted(tensors)}")
     rows = tensors[name]
-    if rows.dtype != dtype or rows.shape[1:] != shape:
+    if rows.dtype != dtype or not _fits(rows.shape[1:], shape):
         sides = ", ".join(map(str, shape))
         raise BackendError(f"{spec.name}: takes {dtype.name} (N, {sides}), got {rows.dtype} {rows.shape}")
     return rows
 
 
-def _contract(spec: ModelSpec) -> tuple[str, np.dtype[Any], tuple[int, ...]]:
+def _contract(spec: ModelSpec) -> tuple[str, np.dtype[Any], tuple[int | str, ...]]:
     """Return the name, the type and the shape of one row."""
     if spec.sound is not None:
         return spec.sound.name, np.dtype(np.float32), (spec.sound.samples,)
     if spec.input is not None:
-        return spec.input.name, np.dtype(np.uint8), (spec.input.height, spec.input.width, 3)
+        return spec.input.name, np.dtype(np.uint8), (spec.input.height or ANY, spec.input.width or ANY, 3)
     raise BackendError(f"{spec.name}: its manifest says neither `input` nor `sound`; see docs/models.md")
+
+
+def _fits(sides: tuple[int, ...], wanted: tuple[int | str, ...]) -> bool:
+    return len(sides) == len(wanted) and all(
+        side == length or (length == ANY and side > 0) for side, length in zip(sides, wanted, strict=True)
+    )

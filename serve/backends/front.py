@@ -39,7 +39,7 @@ def with_uint8_front(spec: ModelSpec, path: Path) -> bytes:
         model.graph.node.insert(0, node)
     model.graph.initializer.extend(constants)
     model.graph.input.remove(inputs[0])
-    shape: list[str | int | None] = ["batch", wanted.height, wanted.width, 3]
+    shape: list[str | int | None] = ["batch", wanted.height or "height", wanted.width or "width", 3]
     model.graph.input.append(helper.make_tensor_value_info(wanted.name, TensorProto.UINT8, shape))
     content: bytes = model.SerializeToString()
     return content

@@ -182,3 +182,19 @@ def test_a_wrong_input_name_is_named_in_the_error(taker: Taker) -> None:
 def test_a_wrong_type_or_shape_is_named_in_the_error(taker: Taker, wrong: int) -> None:
     with pytest.raises(BackendError, match=taker.complaint):
         taker.run(taker.wrong[wrong])
+
+
+def test_a_network_that_takes_any_width_is_run_at_each(tmp_path: Path) -> None:
+    path = mean_of_channels(tmp_path / "mean.onnx", TensorProto.FLOAT, [2, 3], ["batch", 3, SIZE, "width"])
+    with ThreadPoolExecutor(2) as executor:
+        model = OnnxModel(spec_of(width=0, dtype="float32", layout="NCHW"), path, executor, threads=2)
+        for width in (1, 5, 24):
+            pixels = np.random.default_rng(7).integers(0, 256, (3, SIZE, width, 3), np.uint8)
+            np.testing.assert_allclose(model.run({"pixels": pixels})["scores"], pixels.mean(axis=(1, 2)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, SIZE + 1, 5, 3), (1, SIZE, 0, 3), (1, SIZE, 5, 4), (SIZE, 5, 3)])
+def test_where_any_width_is_taken_the_rest_of_the_shape_still_counts(shape: tuple[int, ...]) -> None:
+    model = FakeModel(spec_of(width=0), {})
+    with pytest.raises(BackendError, match=r"takes uint8 \(N, 8, any, 3\), got"):
+        model.run({"pixels": np.zeros(shape, np.uint8)})

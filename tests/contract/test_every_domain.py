@@ -21,6 +21,7 @@ from tests.conftest import ROOT
 
 SPECS = catalog()
 SIZE = (640, 360)
+CTC_CLASSES = 6625  # a blank, the characters and a space
 INTERVAL_SECONDS = 1.0
 # decoders that read one row of probabilities
 CLASSES = {"opennsfw": 2, "nsfwjs": 5, "softmax_labels": 1000, "sound_scores": 521}
@@ -38,13 +39,18 @@ class Noise:
     def run(self, tensors: Tensors) -> Tensors:
         """Answer row by row."""
         (taken,) = tensors.values()
-        rows = [self._row(zlib.crc32(row.tobytes())) for row in taken]
+        rows = [self._row(zlib.crc32(row.tobytes()), row.shape) for row in taken]
         return {name: np.stack([row[index] for row in rows]) for index, name in enumerate(self.spec.outputs)}
 
-    def _row(self, seed: int) -> tuple[np.ndarray, ...]:
+    def _row(self, seed: int, size: tuple[int, ...]) -> tuple[np.ndarray, ...]:
         random = np.random.default_rng(seed)
         if self.spec.decoder in EMBEDDINGS:
             return (random.normal(0, 0.1, EMBEDDINGS[self.spec.decoder]).astype(np.float32),)
+        if self.spec.decoder == "db":
+            return (np.kron(random.uniform(0, 1, (1, size[0] // 32, size[1] // 32)) > 0.98, np.ones((32, 32), "f4")),)
+        if self.spec.decoder == "ctc":
+            best = random.integers(0, CTC_CLASSES, (size[1] // 8, 1))
+            return ((np.arange(CTC_CLASSES) == best).astype(np.float32),)
         if self.spec.decoder in CLASSES:
             scores = random.exponential(1, CLASSES[self.spec.decoder]) ** 8
             return ((scores / scores.sum()).astype(np.float32),)
@@ -75,7 +81,7 @@ def pictures(view: View, count: int) -> Iterator[Frames]:
     random = np.random.default_rng(3)
     for start in range(0, count, 4):
         rows = min(4, count - start)
-        pixels = random.integers(0, 255, (rows, view.height, view.width, 3)).astype(np.uint8)
+        pixels = random.integers(0, 255, (rows, view.height, view.width, 3), np.uint8)
         yield Frames(pixels, np.arange(start, start + rows, dtype=np.float64), view, *SIZE)
 
 
@@ -230,5 +236,5 @@ def test_a_domain_has_a_card_for_people(domain: Domain) -> None:
 
 def test_names_of_domains_are_unique_and_a_wrong_one_is_refused_with_the_right_ones() -> None:
     assert len({domain.name for domain in DOMAINS}) == len(DOMAINS)
-    with pytest.raises(UsageError, match=r"moderatoin.*moderation, objects, labels, shots, faces, sounds"):
+    with pytest.raises(UsageError, match=r"moderatoin.*moderation, objects, labels, shots, faces, sounds, text"):
         by_name("moderatoin")

@@ -44,7 +44,7 @@ def demo_report(tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 
 def test_the_demo_gives_findings_of_every_domain(demo_report: Report) -> None:
-    assert list(demo_report.domains) == ["moderation", "objects", "labels", "shots", "faces", "sounds"]
+    assert list(demo_report.domains) == ["moderation", "objects", "labels", "shots", "faces", "sounds", "text"]
     assert demo_report.complete
     found = {segment.label for segment in demo_report.domains["objects"].segments}
     assert {"person", "cat"} <= found

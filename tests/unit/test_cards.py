@@ -34,6 +34,11 @@ def test_a_card_of_a_converted_model_says_how_it_was_made() -> None:
     assert "| mAP 0.5:0.95 | 22.9 | COCO val2017 |" in text
 
 
+def test_a_card_says_which_side_of_the_input_may_have_any_length() -> None:
+    (recogniser,) = named(["ppocr_v4_rec"], catalog())
+    assert "any x 48 pixels" in card(recogniser)
+
+
 def test_a_card_of_a_model_that_hears_says_what_it_takes_and_by_which_route_it_came() -> None:
     (yamnet,) = named(["yamnet"], catalog())
     text = card(yamnet)

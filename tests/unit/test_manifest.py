@@ -38,6 +38,12 @@ def test_a_label_file_is_read_into_the_labels() -> None:
     assert len(detector.labels) == 80
 
 
+def test_a_network_that_takes_any_size_has_no_view_of_its_own() -> None:
+    (spec,) = named(["ppocr_v4_rec"], catalog())
+    with pytest.raises(ManifestError, match="input 'x' takes any size; its domain decides"):
+        spec.input.view()
+
+
 def test_a_domain_without_models_names_those_that_have_some() -> None:
     with pytest.raises(ManifestError, match=r"domain 'sports' has no models\.toml; .*moderation"):
         load("sports")

@@ -1,0 +1,126 @@
+"""How well is on-screen text read? Character error rates on labelled pictures, and what is read where there is none.
+
+    python -m benchmarks.text_quality
+
+Needs the folder of richer test media (REELWARDEN_TEST_MEDIA). Writes model_zoo/text/measured.json and the table in
+the domain's card, so that no figure is typed by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from model_zoo.ops.text import distance_within, edit_distance
+from model_zoo.text.schema import TextSegment
+from serve.pipeline import Analyzer
+from serve.settings import load_settings
+
+ROOT = Path(__file__).resolve().parent.parent
+MEASURED = ROOT / "model_zoo" / "text" / "measured.json"
+CARD = ROOT / "model_zoo" / "text" / "README.md"
+PICTURES = ROOT / "tests" / "media" / "images"
+RICH_MEDIA = ROOT / os.environ.get("REELWARDEN_TEST_MEDIA", "../shared/media")
+WITHOUT_TEXT = ("astronaut.jpg", "cameraman.png", "cat.png", "china_pagoda.jpg", "coffee.jpg", "flower.jpg")
+WITHOUT_TEXT += ("rocket.jpg", "two_dogs.jpg")
+WHOLE_TEXT = {"ocr/phototest.tif": "ocr/phototest.gold.txt"}  # the others' references are parts of what is to be read
+SOURCE = "python -m benchmarks.text_quality"
+TABLE = re.compile(r"(?<=<!-- measured -->\n).*?(?=<!-- end -->)", re.DOTALL)
+
+
+def read_order(segments: Sequence[TextSegment]) -> str:
+    """Return what a picture says, from line to line, and in a line from left to right."""
+    lines: list[list[TextSegment]] = []
+    for segment in sorted(segments, key=lambda segment: _middle(segment)):
+        if lines and _middle(segment) < lines[-1][0].points[0].box.y2:
+            lines[-1].append(segment)
+        else:
+            lines.append([segment])
+    ordered = [sorted(line, key=lambda segment: segment.points[0].box.x1) for line in lines]
+    return " ".join(segment.label for line in ordered for segment in line)
+
+
+def _middle(segment: TextSegment) -> float:
+    box = segment.points[0].box
+    return (box.y1 + box.y2) / 2
+
+
+def error_rate(references: Sequence[str], text: str) -> float:
+    """Return the edits per character that turn the nearest stretches of the text into the references."""
+    edits = sum(distance_within(_plain(reference), _plain(text)) for reference in references)
+    return edits / sum(len(_plain(reference)) for reference in references)
+
+
+def whole_error_rate(reference: str, text: str) -> float:
+    """Return the edits per character of the reference that turn the whole text into it."""
+    return edit_distance(_plain(reference), _plain(text)) / len(_plain(reference))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def table(measured: dict[str, list[dict[str, Any]]]) -> str:
+    """Return the figures as Markdown."""
+    rows = [
+        f"| {name} | {figure['metric']} | {figure['dataset']} | {figure['value']:g} |"
+        for name, figures in measured.items()
+        for figure in figures
+    ]
+    return "\n".join(["", "| model | metric | data | value |", "| --- | --- | --- | ---: |", *rows, "", ""])
+
+
+def measure(analyzer: Analyzer) -> dict[str, list[dict[str, Any]]]:
+    """Return the figures by model."""
+
+    def said(path: Path) -> str:
+        part = analyzer.analyze(path).domains["text"]
+        return read_order([segment for segment in part.segments if isinstance(segment, TextSegment)])
+
+    rates = []
+    truth = json.loads((RICH_MEDIA / "ground_truth.json").read_text("utf-8"))["ocr"]
+    pictures = [name for name in truth if not name.startswith("video/")]
+    for name in pictures:
+        text = said(RICH_MEDIA / name)
+        whole = WHOLE_TEXT.get(name)
+        rate = (
+            whole_error_rate((RICH_MEDIA / whole).read_text("utf-8"), text) if whole else error_rate(truth[name], text)
+        )
+        rates.append(_figure("character error rate", rate, name))
+    invented = sum(bool(said(PICTURES / name)) for name in WITHOUT_TEXT)
+    data = f"{len(WITHOUT_TEXT)} photographs without writing"
+    return {
+        "ppocr_v4_det": [_figure("photographs in which text was read", invented, data)],
+        "ppocr_v4_rec": rates,
+    }
+
+
+def _figure(metric: str, value: float, dataset: str) -> dict[str, Any]:
+    return {"metric": metric, "value": round(value, 4), "dataset": dataset, "source": SOURCE}
+
+
+def as_json(measured: dict[str, list[dict[str, Any]]]) -> str:
+    """Return what is written to `measured.json`."""
+    return json.dumps(measured, indent=1) + "\n"
+
+
+def card() -> str:
+    """Return the domain's card with the figures of `measured.json`."""
+    figures = table(json.loads(MEASURED.read_text("utf-8")))
+    return TABLE.sub(lambda _: figures, CARD.read_text("utf-8"))
+
+
+def main() -> None:
+    """Measure, and write the figures down."""
+    with Analyzer(load_settings(domains="text")) as analyzer:
+        MEASURED.write_text(as_json(measure(analyzer)), "utf-8")
+    CARD.write_text(card(), "utf-8")
+    print(MEASURED.read_text("utf-8"))
+
+
+if __name__ == "__main__":
+    main()

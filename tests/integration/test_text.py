@@ -1,0 +1,73 @@
+"""On-screen text on real weights: what a viewer reads is found, and nothing is read where nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks import text_quality
+from model_zoo.report import Segment
+from serve.pipeline import Analyzer
+from serve.settings import load_settings
+from tests.conftest import MEDIA
+
+pytestmark = pytest.mark.weights
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[Analyzer]:
+    with Analyzer(load_settings(domains="text")) as analyzer:
+        yield analyzer
+
+
+@pytest.fixture(scope="module")
+def demo_segments() -> list[Segment]:
+    with Analyzer(load_settings(domains="text,shots")) as analyzer:
+        return list(analyzer.analyze(MEDIA / "demo.mp4").domains["text"].segments)
+
+
+def test_a_caption_is_one_segment_from_the_cut_before_to_the_cut_after(demo_segments: list[Segment]) -> None:
+    (caption,) = (segment for segment in demo_segments if "NEWS" in segment.label)
+    assert caption.label == "CITY TRAFFIC NEWS"
+    assert (caption.start_seconds, caption.end_seconds) == (8.48, 14.16)
+    assert caption.frames >= 5
+    assert caption.peak_confidence > 0.9
+
+
+def test_a_title_that_comes_back_is_two_segments(demo_segments: list[Segment]) -> None:
+    titles = [segment for segment in demo_segments if segment.label.startswith("Hello world")]
+    assert [(title.start_seconds, title.end_seconds) for title in titles] == [(0, 2), (4, 7)]
+
+
+def test_small_text_of_a_terminal_is_read(demo_segments: list[Segment]) -> None:
+    read = " ".join(segment.label for segment in demo_segments)
+    assert all(word in read for word in ("eriberto@canopus", "include", "local", "share", "sbin"))
+
+
+def test_nothing_is_read_in_shots_without_writing(demo_segments: list[Segment]) -> None:
+    assert not [segment for segment in demo_segments if segment.start_seconds >= 14.16]
+
+
+@pytest.mark.parametrize("name", ["cat.png", "flower.jpg", "astronaut.jpg"])
+def test_no_text_is_invented_on_a_picture_without_writing(reader: Analyzer, name: str) -> None:
+    assert reader.analyze(MEDIA / "images" / name).domains["text"].segments == []
+
+
+def test_a_screencast_says_hello(reader: Analyzer) -> None:
+    segments = reader.analyze(MEDIA / "images" / "screencast_text.jpg").domains["text"].segments
+    assert "Hello world..." in {segment.label for segment in segments}
+
+
+@pytest.mark.media
+def test_labelled_pictures_are_read_as_well_as_the_card_says(
+    reader: Analyzer, rich_media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_quality, "RICH_MEDIA", rich_media)
+    said = text_quality.MEASURED.read_text("utf-8")
+    assert text_quality.as_json(text_quality.measure(reader)) == said
+
+
+def test_the_card_shows_the_measured_figures() -> None:
+    assert text_quality.card() == text_quality.CARD.read_text("utf-8")
