@@ -10,7 +10,8 @@ from rich.table import Table
 
 from model_zoo.report import Report, Segment
 
-MOST_TIMES = 4  # spans of one finding that are written out
+MOST_TIMES = 3  # spans of one finding that are written out
+MOST_ROWS = 6  # findings of one domain that are written out; the report has all
 
 
 def findings_table(report: Report) -> Table:
@@ -22,9 +23,11 @@ def findings_table(report: Report) -> Table:
         rows: dict[tuple[str, str], list[Segment]] = defaultdict(list)
         for segment in part.segments:
             rows[segment.label, segment.status].append(segment)
-        for (label, status), segments in sorted(rows.items(), key=lambda item: item[1][0].start_seconds):
+        for (label, status), segments in sorted(rows.items(), key=_by_screen_time)[:MOST_ROWS]:
             shown = escape(label) + (" [dim](hint)[/dim]" if status == "hint" else "")
             table.add_row(name, shown, _times(segments), f"{max(s.peak_confidence for s in segments):.2f}")
+        if len(rows) > MOST_ROWS:
+            table.add_row(name, f"[dim]and {len(rows) - MOST_ROWS} more[/dim]", "", "")
         if not part.segments:
             table.add_row(name, "[dim]nothing found[/dim]", "", "")
     for error in report.errors:
@@ -46,6 +49,12 @@ def summary_line(report: Report, place: Path) -> str:
     if report.sound and report.sound.truncated:
         line += f"\n[yellow]the sound broke off: {escape(str(report.sound.truncated_reason))}[/yellow]"
     return line
+
+
+def _by_screen_time(row: tuple[tuple[str, str], list[Segment]]) -> tuple[float, float]:
+    """Order findings: what was there longest first, then what came first."""
+    segments = row[1]
+    return -sum(segment.end_seconds - segment.start_seconds for segment in segments), segments[0].start_seconds
 
 
 def _times(segments: list[Segment]) -> str:
