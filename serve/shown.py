@@ -1,0 +1,9 @@
+"""Text from outside, made safe to show."""
+
+
+def shown(text: str) -> str:
+    """Return `text` on one line: control characters and bytes that are not UTF-8 are written as escapes."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for letter in text
+    )
