@@ -11,8 +11,9 @@ demo: .venv/run-ready            ## analyze the sample video with every domain
 	@$(RUN)/reelwarden models pull
 	@$(RUN)/reelwarden analyze tests/media/demo.mp4 --out out/demo
 
-test: .venv/dev-ready            ## run all tests, on real weights
+test: .venv/dev-ready            ## run all tests, on real weights; the AGPL ones are for the tests of an opt-in role
 	@$(RUN)/reelwarden models pull
+	@REELWARDEN_LICENCES=any $(RUN)/reelwarden models pull nudenet_320n
 	@$(RUN)/pytest
 
 check: .venv/dev-ready           ## lint, format, types, generated files

@@ -16,7 +16,7 @@ from pathlib import Path
 from time import perf_counter
 
 RESULTS = Path(__file__).resolve().parent / "results"
-REPEATS = 5
+REPEATS = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 
@@ -147,13 +147,21 @@ class Segment(ReportModel):
     )
 
 
+class FrameBox(ReportModel):
+    """One thing that a model saw in one frame."""
+
+    label: str
+    confidence: float
+    box: BoxFacts
+
+
 class FrameDetail(ReportModel):
     """Everything one model said of one analyzed frame; only on demand."""
 
     role: str
     seconds: float
     scores: dict[str, float] = Field(default_factory=dict)
-    boxes: list[dict[str, Any]] = Field(default_factory=list)
+    boxes: list[FrameBox] = Field(default_factory=list)
 
 
 class Coverage(ReportModel):

@@ -13,6 +13,7 @@ from serve.cli_analyze import analyze
 from serve.cli_gallery import app as gallery_app
 from serve.cli_models import app as models_app
 from serve.schema import report_schema
+from serve.shown import shown
 from serve.version import VERSION
 
 app = typer.Typer(
@@ -45,5 +46,5 @@ def main() -> None:
     try:
         app()
     except ReelwardenError as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(f"error: {shown(str(error))}", err=True)
         sys.exit(error.exit_code)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated
@@ -13,10 +13,11 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from model_zoo.errors import MediaError, UsageError
 from model_zoo.report import Report
-from serve.files import write_atomically
+from serve.files import check_writable, write_atomically
 from serve.media import find_media
 from serve.pipeline import Analyzer
 from serve.settings import Settings, load_settings
+from serve.shown import shown
 from serve.table import findings_table, summary_line
 
 FAILED = 1
@@ -41,7 +42,8 @@ def analyze(
 ) -> None:
     """Analyze media and write a report for each.
 
-    One file gives OUT/report.json; several give OUT/NAME/report.json, NAME being the path below the given folder.
+    A single file gives OUT/report.json; a folder, or several files, give OUT/NAME/report.json, NAME being the path
+    below the folder.
     """
     settings = load_settings(
         domains=domains,
@@ -59,12 +61,13 @@ def analyze(
     inputs = _inputs(paths, out, failures)
     try:
         if inputs:
+            check_writable(out)
             _analyze_all(inputs, settings, people, json_lines, failures)
     except KeyboardInterrupt:
         typer.echo("interrupted: the reports of finished files are kept", err=True)
         raise typer.Exit(INTERRUPTED) from None
     for failure in failures:
-        typer.echo(f"error: {failure}", err=True)
+        typer.echo(f"error: {shown(str(failure))}", err=True)
     if failures:
         raise typer.Exit(FAILED)
 
@@ -84,7 +87,7 @@ def _analyze_all(
             _show(report, place, people, json_lines)
 
 
-def _inputs(paths: Iterable[Path], out: Path, failures: list[MediaError]) -> dict[Path, Path]:
+def _inputs(paths: Sequence[Path], out: Path, failures: list[MediaError]) -> dict[Path, Path]:
     """Return media file -> report file; what cannot be found is added to `failures`."""
     names: list[tuple[Path, Path]] = []
     for path in paths:
@@ -94,8 +97,8 @@ def _inputs(paths: Iterable[Path], out: Path, failures: list[MediaError]) -> dic
             failures.append(error)
             continue
         names += [(item, item.relative_to(path) if path.is_dir() else Path(item.name)) for item in found]
-    if len(names) == 1 and not failures:
-        return {names[0][0]: out / "report.json"}
+    if len(paths) == len(names) == 1 and names[0][0] == paths[0]:
+        return {paths[0]: out / "report.json"}
     places: dict[Path, Path] = {}
     for item, name in names:
         place = out / name / "report.json"
@@ -110,14 +113,14 @@ def _inputs(paths: Iterable[Path], out: Path, failures: list[MediaError]) -> dic
 def _analyze_one(analyzer: Analyzer, item: Path, people: Console) -> Report:
     """Analyze one file behind a progress bar."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TextColumn("{task.fields[rate]:.0f} frames/s"),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=people, transient=True) as progress:
-        task = progress.add_task(item.name, total=None, rate=0.0)
+        task = progress.add_task(shown(item.name), total=None, rate=0.0)
         start = perf_counter()
 
         def show(seconds: float, total_seconds: float | None, frames: int) -> None:

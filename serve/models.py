@@ -68,6 +68,6 @@ def load_models(domains: Sequence[Domain], settings: Settings, executor: Executo
     paths = ensure_all(list(chosen.values()), places)
     models: dict[str, dict[str, Ready]] = {domain.name: {} for domain in domains}
     for (domain, role), spec in chosen.items():
-        placed = place_model(spec, paths[spec.name], settings.device, executor, settings.threads)
+        placed = place_model(spec, paths[spec.name], settings.device, settings.backend, executor, settings.threads)
         models[domain][role] = Ready(spec, placed)
     return models

@@ -9,28 +9,26 @@ each domain its own frames and windows of sound, and lets it turn its prediction
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, field
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 
-from model_zoo.domain import Domain, Options, Start, Summary
+from model_zoo.domain import Domain, Options, Start
 from model_zoo.domains import DOMAINS, by_name
-from model_zoo.report import DecodeFacts, DomainPart, FrameDetail, Report, ReportedError, Run, SoundFacts
-from model_zoo.values import Listener, Prediction, Watcher
+from model_zoo.report import DecodeFacts, Report, Run, SoundFacts
+from model_zoo.values import Listener, Watcher
+from serve.attempt import Attempt, kept
 from serve.decode.hearing import WantedSound, hear
 from serve.decode.reading import Wanted, read
 from serve.gallery import find_gallery
 from serve.media import Media, open_media
-from serve.models import Ready, load_models
+from serve.models import load_models
 from serve.settings import Settings
+from serve.summarize import summarize
 from serve.timing import Stages
 from serve.version import VERSION
-
-log = logging.getLogger(__name__)
 
 ROWS_WITHOUT_MODEL = 64  # small frames, or short windows, that are used without a network
 MOST_BATCH_PIXELS = 8_000_000  # of frames: large views come in fewer rows, as several batches wait at once
@@ -42,18 +40,6 @@ OnProgress = Callable[[float, float | None, int], None]
 
 def ignore_progress(seconds: float, total_seconds: float | None, frames: int) -> None:
     """Watch no progress."""
-
-
-@dataclass(slots=True)
-class Attempt:
-    """One domain at work on one media file."""
-
-    domain: Domain
-    models: dict[str, Ready]
-    watchers: tuple[Watcher, ...] = ()
-    listeners: tuple[Listener, ...] = ()
-    predictions: dict[str, list[Prediction]] = field(default_factory=dict)
-    error: ReportedError | None = None
 
 
 class Analyzer(AbstractContextManager["Analyzer"]):
@@ -86,7 +72,7 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         decode = self._watch(media, attempts, stages, on_progress)
         sound = self._listen(media, attempts, stages, on_progress)
         with stages("summarize"):
-            parts = _summarize(attempts, media, decode, sound, self.settings, self._options)
+            parts = summarize(attempts, media, decode, sound, self.settings, self._options)
         errors = [attempt.error for attempt in attempts if attempt.error]
         return Report(
             reelwarden_version=VERSION,
@@ -102,7 +88,7 @@ class Analyzer(AbstractContextManager["Analyzer"]):
     def _start(self, domain: Domain) -> Attempt:
         models = self._models[domain.name]
         attempt = Attempt(domain, models)
-        with _kept(attempt):
+        with kept(attempt):
             loaded = {role: ready.loaded() for role, ready in models.items()}
             asked = domain.start(Start(loaded, self.settings.interval_seconds, self._options))
             attempt.watchers = tuple(item for item in asked if isinstance(item, Watcher))
@@ -123,7 +109,7 @@ class Analyzer(AbstractContextManager["Analyzer"]):
                 attempt, watcher = places[index]
                 if attempt.error:
                     continue
-                with stages(f"predict:{attempt.domain.name}.{watcher.role}"), _kept(attempt):
+                with stages(f"predict:{attempt.domain.name}.{watcher.role}"), kept(attempt):
                     attempt.predictions[watcher.role].extend(watcher.predict(frames))
                 frames_done += len(frames)
                 on_progress(float(frames.seconds[-1]), media.facts.duration_seconds, frames_done)
@@ -146,7 +132,7 @@ class Analyzer(AbstractContextManager["Analyzer"]):
                 attempt, listener = places[index]
                 if attempt.error:
                     continue
-                with stages(f"hear:{attempt.domain.name}.{listener.role}"), _kept(attempt):
+                with stages(f"hear:{attempt.domain.name}.{listener.role}"), kept(attempt):
                     attempt.predictions[listener.role].extend(listener.hear(windows))
                 if media.facts.video is None:
                     on_progress(float(windows.seconds[-1]), media.facts.duration_seconds, 0)
@@ -159,75 +145,3 @@ class Analyzer(AbstractContextManager["Analyzer"]):
     def _batch_rows(self, attempt: Attempt, role: str) -> int:
         ready = attempt.models.get(role)
         return ready.spec.batch.best * self.settings.threads if ready else ROWS_WITHOUT_MODEL
-
-
-@contextmanager
-def _kept(attempt: Attempt) -> Iterator[None]:
-    """Turn a failure of one domain into its error entry, so that the others' results are kept."""
-    try:
-        yield
-    except Exception as error:
-        log.exception("domain %s failed", attempt.domain.name)
-        attempt.error = ReportedError(domain=attempt.domain.name, type=type(error).__name__, message=str(error))
-
-
-def _summarize(
-    attempts: Sequence[Attempt],
-    media: Media,
-    decode: DecodeFacts,
-    sound: SoundFacts,
-    settings: Settings,
-    options: Options,
-) -> dict[str, DomainPart]:
-    """Return the parts of the domains that did not fail, in the order of the domains."""
-    parts: dict[str, DomainPart] = {}
-    video = media.facts.video
-    for attempt in _readers_last(attempts):
-        if attempt.error:
-            continue
-        with _kept(attempt):
-            part = attempt.domain.summarize(
-                Summary(
-                    predictions=attempt.predictions,
-                    models={role: ready.spec for role, ready in attempt.models.items()},
-                    interval_seconds=settings.interval_seconds,
-                    duration_seconds=decode.analyzed_seconds,
-                    width=video.width if video else 0,
-                    height=video.height if video else 0,
-                    parts=parts,
-                    heard_seconds=sound.heard_seconds,
-                    options=options,
-                )
-            )
-            detail = _frame_details(attempt.predictions) if settings.frame_detail else None
-            facts = [ready.facts(role) for role, ready in attempt.models.items()]
-            parts[attempt.domain.name] = part.model_copy(update={"models": facts, "frames": detail})
-    return {attempt.domain.name: parts[attempt.domain.name] for attempt in attempts if attempt.domain.name in parts}
-
-
-def _readers_last(attempts: Sequence[Attempt]) -> list[Attempt]:
-    """Order the attempts so that a domain comes after the domains it reads."""
-    waiting = list(attempts)
-    ordered: list[Attempt] = []
-    names = {attempt.domain.name for attempt in attempts}
-    while waiting:
-        done = {attempt.domain.name for attempt in ordered}
-        ready = [attempt for attempt in waiting if set(attempt.domain.reads) & names <= done]
-        ordered += ready
-        waiting = [attempt for attempt in waiting if attempt not in ready]
-    return ordered
-
-
-def _frame_details(predictions: Mapping[str, Sequence[Prediction]]) -> list[FrameDetail]:
-    """Return what each watcher and listener said of each frame and window, in time order."""
-    details = [
-        FrameDetail(
-            role=role,
-            seconds=prediction.seconds,
-            scores={label: round(score, 4) for label, score in prediction.scores.items()},
-            boxes=[asdict(box) for box in prediction.boxes],
-        )
-        for role, rows in predictions.items()
-        for prediction in rows
-    ]
-    return sorted(details, key=lambda detail: (detail.seconds, detail.role))

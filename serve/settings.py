@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     offline: bool = Field(False, description="never fetch anything")
 
     device: Literal["auto", "cpu"] = Field("auto", description="where models run")
+    backend: Literal["auto", "onnxruntime"] = Field("auto", description="what runs the models")
     decoder: Literal["auto", "cpu"] = Field("auto", description="which decoder reads video")
     threads: int = Field(
         default_factory=lambda: len(os.sched_getaffinity(0)),

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from model_zoo.report import Report, Segment
+from serve.shown import shown
 
 MOST_TIMES = 3  # spans of one finding that are written out
 MOST_ROWS = 6  # findings of one domain that are written out; the report has all
@@ -16,16 +17,15 @@ MOST_ROWS = 6  # findings of one domain that are written out; the report has all
 
 def findings_table(report: Report) -> Table:
     """Return one row per finding of each domain: when it was seen, and how surely."""
-    table = Table(
-        "domain", "finding", "when (seconds)", "confidence", title=escape(report.media.name), title_justify="left"
-    )
+    title = escape(shown(report.media.name))
+    table = Table("domain", "finding", "when (seconds)", "confidence", title=title, title_justify="left")
     for name, part in report.domains.items():
         rows: dict[tuple[str, str], list[Segment]] = defaultdict(list)
         for segment in part.segments:
             rows[segment.label, segment.status].append(segment)
         for (label, status), segments in sorted(rows.items(), key=_by_screen_time)[:MOST_ROWS]:
-            shown = escape(label) + (" [dim](hint)[/dim]" if status == "hint" else "")
-            table.add_row(name, shown, _times(segments), f"{max(s.peak_confidence for s in segments):.2f}")
+            finding = escape(shown(label)) + (" [dim](hint)[/dim]" if status == "hint" else "")
+            table.add_row(name, finding, _times(segments), f"{max(s.peak_confidence for s in segments):.2f}")
         if len(rows) > MOST_ROWS:
             table.add_row(name, f"[dim]and {len(rows) - MOST_ROWS} more[/dim]", "", "")
         if not part.segments:
@@ -40,7 +40,7 @@ def summary_line(report: Report, place: Path) -> str:
     decode = report.decode
     line = (
         f"{decode.frames_analyzed} frames analyzed, {decode.frames_decoded} decoded ({decode.strategy}) "
-        f"in {report.run.wall_seconds:.1f} s -> {place}"
+        f"in {report.run.wall_seconds:.1f} s -> {escape(shown(str(place)))}"
     )
     if report.sound and report.sound.heard_seconds:
         line = f"{report.sound.heard_seconds:.1f} s of sound heard, {line}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -14,16 +15,34 @@ RICH_MEDIA = (ROOT / os.environ.get("REELWARDEN_TEST_MEDIA", "../shared/media"))
 REQUIRED = set(filter(None, os.environ.get("REELWARDEN_REQUIRE", "").split(",")))
 
 
+NEEDS = {
+    "media": (RICH_MEDIA.is_dir(), f"no folder {RICH_MEDIA}: set REELWARDEN_TEST_MEDIA"),
+    "gpu": (Path("/dev/nvidia0").exists(), "no NVIDIA GPU"),
+    "npm": (shutil.which("npm") is not None, "npm is not installed"),
+}
+
+
+def pytest_configure() -> None:
+    """Refuse a requirement that nothing checks."""
+    if unknown := REQUIRED - set(NEEDS):
+        raise pytest.UsageError(f"REELWARDEN_REQUIRE={','.join(sorted(unknown))}: known are {', '.join(NEEDS)}")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose needs are not met, or fail it where they must be."""
-    needs = {
-        "media": (RICH_MEDIA.is_dir(), f"no folder {RICH_MEDIA}: set REELWARDEN_TEST_MEDIA"),
-        "gpu": (Path("/dev/nvidia0").exists(), "no NVIDIA GPU"),
-        "npm": (shutil.which("npm") is not None, "npm is not installed"),
-    }
-    for name, (there, why) in needs.items():
+    for name, (there, why) in NEEDS.items():
         if item.get_closest_marker(name) and not there:
             (pytest.fail if name in REQUIRED else pytest.skip)(why)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that was skipped for whatever reason although it must run."""
+    report = yield
+    if report.skipped and any(item.get_closest_marker(name) for name in REQUIRED):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but REELWARDEN_REQUIRE={','.join(sorted(REQUIRED))}: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(autouse=True)

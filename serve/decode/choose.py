@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from model_zoo.errors import BackendError
+from serve.devices import has_nvidia_driver
 from serve.media import Media
 
 DECODERS = ("cpu",)
-_NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 
 def choose(media: Media, wanted: str) -> tuple[str, str]:
@@ -19,6 +17,6 @@ def choose(media: Media, wanted: str) -> tuple[str, str]:
         raise BackendError(f"decoder={wanted!r}: choose auto or one of {', '.join(DECODERS)}")
     if media.facts.kind == "image":
         return "cpu", "one picture is decoded fastest where it lies"
-    if _NVIDIA_DRIVER.exists():
-        return "cpu", "the only decoder that there is; the NVIDIA driver is used for models alone"
+    if has_nvidia_driver():
+        return "cpu", "there is an NVIDIA driver, but no decoder for it in this release"
     return "cpu", "no NVIDIA driver was found"

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,64 @@ def test_without_weights_and_network_the_missing_file_and_the_command_are_named(
     assert answer.returncode == 3
     assert "open-nsfw.onnx" in answer.stderr
     assert "reelwarden models pack" in answer.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    answer = analyze(MEDIA / "images" / "cat.png", "--out", tmp_path / "file")
+    assert answer.returncode == 2
+    assert answer.stderr.startswith(f"error: {tmp_path / 'file'}: cannot write there")
+    assert "cat.png" not in answer.stdout
+
+
+def test_names_with_markup_and_control_characters_are_shown_as_they_are(tmp_path: Path) -> None:
+    odd = tmp_path / "[red]a[b\x1b[31m\n.png"
+    shutil.copy(MEDIA / "images" / "cat.png", odd)
+    answer = analyze(odd, "no\nsuch", "--domains", "labels", "--out", tmp_path / "o[a[/c]")
+    assert answer.returncode == 1
+    assert answer.stderr == "error: no\\nsuch: no such file or folder; check the spelling\n"
+    assert "\x1b[31m" not in answer.stdout
+    assert (tmp_path / "o[a[/c]" / odd.name / "report.json").exists()
+
+
+def test_a_folder_gives_the_same_layout_for_one_file_as_for_two(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    shutil.copy(MEDIA / "images" / "cat.png", tmp_path / "in")
+    analyze(tmp_path / "in", "--domains", "labels", "--out", tmp_path / "one")
+    shutil.copy(MEDIA / "images" / "rocket.jpg", tmp_path / "in")
+    analyze(tmp_path / "in", "--domains", "labels", "--out", tmp_path / "two")
+    assert (tmp_path / "one" / "cat.png" / "report.json").exists()
+    assert (tmp_path / "two" / "cat.png" / "report.json").exists()
+
+
+def test_a_file_without_a_picture_covers_no_label_that_needs_one(tmp_path: Path) -> None:
+    answer = analyze(MEDIA / "variants" / "demo_audio.m4a", "--domains", "moderation,objects", "--out", tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    for part in report_of(tmp_path / "report.json").domains.values():
+        assert {entry.grade for entry in part.coverage} == {"not covered"}
+
+
+def test_frame_detail_has_boxes_as_shares_of_the_frame(tmp_path: Path) -> None:
+    answer = analyze(MEDIA / "images" / "cat.png", "--domains", "objects", "--frame-detail", "--out", tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    (frame,) = report_of(tmp_path / "report.json").domains["objects"].frames or []
+    cat = next(box for box in frame.boxes if box.label == "cat")
+    assert 0 <= cat.box.x1 < cat.box.x2 <= 1
+
+
+def test_ctrl_c_while_libraries_are_loaded_is_no_crash(tmp_path: Path) -> None:
+    for wait_seconds in (0.3, 0.8, 1.3):
+        process = subprocess.Popen(
+            [*COMMAND, "analyze", str(MEDIA / "demo.mp4"), "--out", str(tmp_path)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        time.sleep(wait_seconds)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert "Traceback" not in errors
 
 
 def test_ctrl_c_keeps_finished_reports_and_leaves_no_half_written_file(tmp_path: Path) -> None:
