@@ -49,6 +49,7 @@ class Plan:
     end_seconds: float  # of the last frame
     frame_seconds: float  # usual distance of two frames
     last_needed_seconds: float  # when the last frame that is decoded is shown
+    even_ticks: int | None = None  # distance that all frames are given, where the times in the file are of no use
 
     def due_between(self, first: int, end: int) -> tuple[Due, ...]:
         """Return what is due from one tick on and before another."""
@@ -222,7 +223,7 @@ def _keyframe_interval(index: PacketIndex) -> float | None:
 
 
 def _plan_untimed(index: PacketIndex, intervals_seconds: Sequence[float]) -> Plan:
-    """Decode everything and take the first frame after half a frame before each asked time."""
+    """Decode everything, count the frames, and take the first after half a frame before each asked time."""
     due = []
     for interval in intervals_seconds:
         asked = _asked(0.0, index.end_seconds, interval) if interval else np.empty(0)
@@ -230,7 +231,7 @@ def _plan_untimed(index: PacketIndex, intervals_seconds: Sequence[float]) -> Pla
         due.append(Due(every=interval == 0, ticks=np.ceil(clock).astype(np.int64)))
     return Plan(
         strategy="all",
-        reason=f"the packets carry no usable times, so all {len(index.ticks):,} are decoded to learn them",
+        reason=f"the packets carry no usable times, so all {len(index.ticks):,} are decoded and counted",
         interval_seconds=min(intervals_seconds, default=0.0),
         tolerance_seconds=index.frame_seconds / 2 if any(intervals_seconds) else 0.0,
         keyframe_interval_seconds=None,
@@ -241,4 +242,5 @@ def _plan_untimed(index: PacketIndex, intervals_seconds: Sequence[float]) -> Pla
         end_seconds=index.end_seconds,
         frame_seconds=index.frame_seconds,
         last_needed_seconds=index.end_seconds - index.frame_seconds,
+        even_ticks=max(1, round(index.frame_seconds / index.tick_seconds)),
     )

@@ -51,7 +51,9 @@ def frames(
         packets = _needed_packets(container.demux(stream), plan, log)  # type: ignore[arg-type]
         views = [item.view for item in wanted]
         sizes = [3 * view.width * view.height for view in views]
-        for asker, seconds, picture in _pictures(packets, plan, log, threads, lambda: RunDecoder(media, views), sizes):
+        for asker, seconds, picture in _pictures(
+            packets, plan, log, threads, lambda: RunDecoder(media, views, plan.even_ticks), sizes
+        ):
             batch = batches[asker].add(picture, seconds)
             if batch is not None:
                 yield asker, batch

@@ -22,6 +22,13 @@ Flags = NDArray[np.bool_]
 _NO_TIME = np.iinfo(np.int64).min
 _KEY, _DISPOSABLE, _HIDDEN, _DAMAGED = 1, 2, 4, 8
 
+MOST_RATE = 500  # frames a second; times that are closer for a whole crowd of frames are not believed
+CROWD = 25  # frames
+MOST_REORDER = 32  # places between the order of packets and of frames: H.264 and HEVC move a frame by 16 at most
+MOST_PAIRS_SHARE = 0.01  # of the frames: so many may share a time with another, as rounding makes them do
+GUESSED_RATES = (1.0, 60.0)  # frames a second that are taken from the header where the times are of no use
+USUAL_RATE = 25.0
+
 
 @dataclass(frozen=True, slots=True)
 class PacketIndex:
@@ -35,8 +42,8 @@ class PacketIndex:
     start_seconds: float  # the container's clock at second 0
     frame_seconds: float  # usual distance of two frames
     end_seconds: float  # of the last frame
-    timed: bool  # every packet has a time of its own; else only the decoder knows the times
-    broke_off: str | None  # why the file ends before its header says
+    timed: bool  # the times of the packets can be used; else frames are taken to be `frame_seconds` apart
+    broke_off: str | None  # why the file ends before its header says, or its times are of no use
 
     def seconds(self, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
         """Turn ticks of the container's clock into seconds of the presentation."""
@@ -46,7 +53,7 @@ class PacketIndex:
 def read_index(media: Media) -> PacketIndex:
     """Demux the whole file once. Raises MediaLimitError where the packets outlast the limit, whatever the header says.
 
-    Raises CorruptMediaError when not one packet can be read.
+    Packets outlast it by their times, or by their number. Raises CorruptMediaError when not one packet can be read.
     """
     video = media.facts.video
     if video is None:
@@ -58,6 +65,7 @@ def read_index(media: Media) -> PacketIndex:
         assert isinstance(stream, VideoStream)  # noqa: S101 - narrows the type; open_media chose a video stream
         tick_seconds = float(stream.time_base or 1 / av.time_base)
         most_ticks = int((media.limits.max_duration_seconds + media.start_seconds) / tick_seconds)
+        most_packets = media.limits.max_duration_seconds * MOST_RATE
         codec = stream.codec_context
         tests = slice_tests(codec.codec.canonical_name, bytes(codec.extradata or b""))
         others_last = [0] * len(container.streams)
@@ -75,6 +83,9 @@ def read_index(media: Media) -> PacketIndex:
                 if time is not None and time > most_ticks:
                     seconds = time * tick_seconds - media.start_seconds
                     check_duration(media.facts.name, seconds, media.limits, "by the times of its packets")
+                if len(ticks) > most_packets:
+                    seconds, source = len(ticks) / MOST_RATE, f"at {MOST_RATE} frames a second"
+                    check_duration(media.facts.name, seconds, media.limits, source)
         except av.error.FFmpegError as error:
             broke_off = error.strerror or str(error)
         others_end = max(
@@ -114,12 +125,18 @@ def _assemble(
 ) -> PacketIndex:
     key = flags & _KEY != 0
     shown = (flags & _HIDDEN == 0) & _after_first_key(ticks, key)
-    known = np.sort(ticks[(ticks != _NO_TIME) & shown])
-    gaps = np.diff(known)
-    timed = len(known) > 0 and bool((ticks != _NO_TIME).all()) and bool((gaps > 0).all())
-    rate = media.facts.video.frame_rate if media.facts.video else None
-    frame_seconds = float(np.median(gaps)) * tick_seconds if len(gaps) and timed else 1.0 / rate if rate else 0.04
-    clock_end = float(known[-1]) * tick_seconds + frame_seconds if len(known) else len(ticks) * frame_seconds
+    fault = _fault(ticks, shown, tick_seconds)
+    guessed_seconds = _guessed_frame_seconds(media, tick_seconds)
+    if fault is None:
+        known = np.unique(ticks[shown])
+        frame_seconds = float(np.median(np.diff(known))) * tick_seconds if len(known) > 1 else guessed_seconds
+        clock_end = float(known[-1]) * tick_seconds + frame_seconds
+    else:
+        frame_seconds = guessed_seconds
+        frames_seconds = int((flags & _HIDDEN == 0).sum()) * frame_seconds
+        check_duration(media.facts.name, frames_seconds, media.limits, "by the number of its frames")
+        clock_end = media.start_seconds + frames_seconds
+        fault = f"the file's times are unusable: {fault}; its frames are taken to be {frame_seconds:.3g} s apart"
     return PacketIndex(
         ticks=ticks,
         key=key,
@@ -129,10 +146,36 @@ def _assemble(
         start_seconds=media.start_seconds,
         frame_seconds=frame_seconds,
         end_seconds=clock_end - media.start_seconds,
-        timed=timed,
-        broke_off=broke_off
+        timed=fault is None,
+        broke_off=fault
+        or broke_off
         or _missing(promise, len(ticks), max(clock_end, others_end), last_is_cut=bool(flags[-1] & _DAMAGED)),
     )
+
+
+def _fault(ticks: NDArray[np.int64], shown: Flags, tick_seconds: float) -> str | None:
+    """Say why the times of the packets cannot be what a viewer sees, None where they can."""
+    without = int((ticks == _NO_TIME).sum())
+    if without or not shown.any():
+        return f"{without:,} of {len(ticks):,} packets have none"
+    order = np.argsort(ticks[shown], kind="stable")
+    times = ticks[shown][order]  # (F,) ascending
+    pairs = int((times[1:] == times[:-1]).sum())
+    if (times[2:] == times[:-2]).any() or pairs > max(1, MOST_PAIRS_SHARE * len(times)):
+        return f"{pairs:,} of {len(times):,} frames have the same as another"
+    if int(np.abs(order - np.arange(len(order))).max()) > MOST_REORDER:
+        return "they jump back"
+    most_crowded = (CROWD - 1) / MOST_RATE + tick_seconds / 2
+    if (np.asarray(times[CROWD - 1 :] - times[: 1 - CROWD]) * tick_seconds < most_crowded).any():
+        return f"more than {MOST_RATE} frames a second"
+    return None
+
+
+def _guessed_frame_seconds(media: Media, tick_seconds: float) -> float:
+    """Return the distance of two frames, in whole ticks, where only the header tells it, or nothing does."""
+    rate = (media.facts.video.frame_rate if media.facts.video else None) or USUAL_RATE
+    believed = rate if GUESSED_RATES[0] <= rate <= GUESSED_RATES[1] else USUAL_RATE
+    return max(1, round(1 / (believed * tick_seconds))) * tick_seconds
 
 
 def _after_first_key(ticks: NDArray[np.int64], key: Flags) -> Flags:

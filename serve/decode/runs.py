@@ -33,9 +33,12 @@ class Run:
 
 
 class RunDecoder:
-    """A decoder with its scalers; decodes any number of runs, one after the other, on one thread."""
+    """A decoder with its scalers; decodes any number of runs, one after the other, on one thread.
 
-    def __init__(self, media: Media, views: Sequence[View]) -> None:
+    With `even_ticks` the times in the file are not believed: its frames follow each other at this distance.
+    """
+
+    def __init__(self, media: Media, views: Sequence[View], even_ticks: int | None = None) -> None:
         video = media.facts.video
         if video is None:
             raise ValueError(f"{media.facts.name}: has no video stream to decode")
@@ -45,7 +48,8 @@ class RunDecoder:
         self._codec: VideoCodecContext = stream.codec_context  # type: ignore[assignment]
         self._codec.options = {"max_pixels": str(media.limits.max_pixels)}
         self._tick_seconds = float(stream.time_base or 1 / av.time_base)
-        self._frame_ticks = max(1, round(1 / ((video.frame_rate or 25.0) * self._tick_seconds)))
+        self._believed = even_ticks is None
+        self._frame_ticks = even_ticks or max(1, round(1 / ((video.frame_rate or 25.0) * self._tick_seconds)))
         self._scalers = [Scaler(view, video) for view in views]
 
     def __enter__(self) -> RunDecoder:
@@ -84,7 +88,7 @@ class RunDecoder:
                 log.last_damage = error.strerror or str(error)
                 continue
             for frame in decoded:
-                if frame.pts is None:  # nothing in the file says when; frames follow each other evenly
+                if frame.pts is None or not self._believed:
                     frame.pts = ticks + self._frame_ticks
                 ticks = frame.pts
                 yield frame
