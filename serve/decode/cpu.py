@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from itertools import groupby
+from itertools import chain, groupby
 
 import av
 import numpy as np
@@ -28,6 +28,7 @@ from serve.sampling import Plan
 MOST_DECODERS = 8  # each holds up to 17 frames: 50 MB at 1080p
 MOST_RUN_PACKETS = 600  # of a run that is decoded on one thread: these packets and these pictures wait in memory
 MOST_RUN_BYTES = 64_000_000
+MOST_WAITING_BYTES = 128_000_000  # of the packets of all runs that wait or are decoded
 Packets = Iterator["Packet[VideoStream]"]  # quoted: not subscriptable when it runs
 
 
@@ -98,8 +99,7 @@ def _pictures(
     """
     runs = _split(packets, plan)
     if len(plan.runs) > 1 and _are_short(plan, picture_bytes):
-        lists = (Run(packets=list(run.packets), due=run.due) for run in runs)
-        yield from _in_parallel(lists, log, min(threads, MOST_DECODERS), new_decoder)
+        yield from _in_parallel(runs, log, min(threads, MOST_DECODERS), new_decoder)
         return
     with new_decoder() as decoder:
         for run in runs:
@@ -128,7 +128,10 @@ def _are_short(plan: Plan, picture_bytes: Sequence[int]) -> bool:
 def _in_parallel(
     runs: Iterator[Run], log: DecodeLog, threads: int, new_decoder: Callable[[], RunDecoder]
 ) -> Iterator[Taken]:
-    """Decode runs on several threads, a decoder each; yield their pictures in order."""
+    """Decode runs on several threads, a decoder each; yield their pictures in order.
+
+    A run whose packets alone are more than may wait is decoded while it is read.
+    """
     mine = threading.local()
     stack, opening = ExitStack(), threading.Lock()
 
@@ -140,21 +143,50 @@ def _in_parallel(
         own = DecodeLog()
         return list(mine.decoder.decode(run, own, 1)), own
 
-    waiting: deque[Future[tuple[list[Taken], DecodeLog]]] = deque()
+    waiting = _Waiting(threads, log)
     with stack, ThreadPoolExecutor(threads, "reelwarden-decode") as pool:
         try:
             for run in runs:
-                waiting.append(pool.submit(decode, run))
-                if len(waiting) > threads:
-                    yield from _result(waiting.popleft(), log)
-            while waiting:
-                yield from _result(waiting.popleft(), log)
+                packets = iter(run.packets)
+                held, held_bytes = yield from waiting.hold(packets)
+                if held_bytes > MOST_WAITING_BYTES:
+                    with new_decoder() as decoder:
+                        yield from decoder.decode(Run(packets=chain(held, packets), due=run.due), log, threads)
+                else:
+                    waiting.runs.append((pool.submit(decode, Run(packets=held, due=run.due)), held_bytes))
+            while waiting.runs:
+                yield from waiting.first()
         finally:
-            for future in waiting:
+            for future, _ in waiting.runs:
                 future.cancel()
 
 
-def _result(future: Future[tuple[list[Taken], DecodeLog]], log: DecodeLog) -> Iterator[Taken]:
-    taken, own = future.result()
-    log.add(own)
-    yield from taken
+class _Waiting:
+    """Runs that are being decoded or wait for it, and the bytes of their packets."""
+
+    def __init__(self, threads: int, log: DecodeLog) -> None:
+        self.runs: deque[tuple[Future[tuple[list[Taken], DecodeLog]], int]] = deque()
+        self._threads, self._log = threads, log
+
+    def hold(self, packets: Packets) -> Generator[Taken, None, tuple[list[Packet[VideoStream]], int]]:
+        """Hold the packets of one more run, or the first that are more than may wait; return them and their bytes.
+
+        Yields the pictures of the runs that had to be over before that.
+        """
+        held: list[Packet[VideoStream]] = []
+        held_bytes, waiting_bytes = 0, sum(size for _, size in self.runs)
+        for packet in packets:
+            held.append(packet)
+            held_bytes += packet.size
+            while self.runs and (len(self.runs) > self._threads or waiting_bytes + held_bytes > MOST_WAITING_BYTES):
+                waiting_bytes -= self.runs[0][1]
+                yield from self.first()
+            if held_bytes > MOST_WAITING_BYTES:
+                break
+        return held, held_bytes
+
+    def first(self) -> Iterator[Taken]:
+        """Yield the pictures of the run that waits longest."""
+        taken, own = self.runs.popleft()[0].result()
+        self._log.add(own)
+        yield from taken
