@@ -23,6 +23,7 @@ from model_zoo.errors import CorruptMediaError, MediaNotFoundError, UnsupportedM
 from model_zoo.report import AudioFacts, MediaFacts, VideoFacts
 from serve.containers import MEDIA_SUFFIXES, is_still_picture, open_container
 from serve.limits import Limits, check_bytes, check_duration, check_picture
+from serve.stamp import Stamp, stamp_of
 
 __all__ = ["Limits", "Media", "find_media", "open_media"]
 
@@ -39,6 +40,7 @@ class Media:
     facts: MediaFacts
     limits: Limits
     start_seconds: float  # the container's clock when the presentation begins, which is second 0 everywhere else
+    stamp: Stamp | None  # of the file when it was opened; None where it was gone by then
 
 
 def find_media(paths: Iterable[Path]) -> list[Path]:
@@ -80,6 +82,7 @@ def open_media(path: Path, limits: Limits) -> Media:
 
 
 def _read_facts(path: Path, size: int, container: InputContainer, limits: Limits) -> Media:
+    stamp = stamp_of(path)
     still = _is_still(path)
     duration = None if still or container.duration is None else container.duration / av.time_base
     check_duration(path.name, duration, limits, "says the header")
@@ -104,7 +107,7 @@ def _read_facts(path: Path, size: int, container: InputContainer, limits: Limits
         audio=audio_facts,
         streams=words,
     )
-    return Media(path=path, facts=facts, limits=limits, start_seconds=start_seconds)
+    return Media(path=path, facts=facts, limits=limits, start_seconds=start_seconds, stamp=stamp)
 
 
 def _is_still(path: Path) -> bool:

@@ -18,12 +18,12 @@ from av.video.stream import VideoStream
 
 from model_zoo.errors import CorruptMediaError
 from model_zoo.values import Frames
-from serve.containers import open_container
 from serve.decode.canvas import Batch
 from serve.decode.runs import Run, RunDecoder, Taken
 from serve.decode.wanted import DecodeLog, Wanted
 from serve.media import Media
 from serve.sampling import Plan
+from serve.stamp import check_unchanged, reopen
 
 MOST_DECODERS = 8  # each holds up to 17 frames: 50 MB at 1080p
 MOST_RUN_PACKETS = 600  # of a run that is decoded on one thread: these packets and these pictures wait in memory
@@ -44,7 +44,7 @@ def frames(
     if video is None or plan.strategy == "none":
         return
     batches = [Batch(item.view, video, item.batch) for item in wanted]
-    with open_container(media.path, media.limits) as container:
+    with reopen(media.path, media.limits, media.stamp) as container:
         stream = container.streams[video.stream_index]
         for other in container.streams:
             if other.index != stream.index:
@@ -58,6 +58,7 @@ def frames(
             batch = batches[asker].add(picture, seconds)
             if batch is not None:
                 yield asker, batch
+    check_unchanged(media.path, media.stamp)
     if log.frames_decoded == 0:
         raise CorruptMediaError(
             f"{media.facts.name}: not one frame could be decoded: {log.last_damage or 'no key frame'}; "

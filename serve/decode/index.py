@@ -13,10 +13,10 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from model_zoo.errors import CorruptMediaError
-from serve.containers import open_container
 from serve.decode.slices import SliceTests, slice_tests
 from serve.limits import check_duration
 from serve.media import Media
+from serve.stamp import reopen
 
 Flags = NDArray[np.bool_]
 _NO_TIME = np.iinfo(np.int64).min
@@ -60,7 +60,7 @@ def read_index(media: Media) -> PacketIndex:
         raise ValueError(f"{media.facts.name}: has no video stream to index")
     ticks, flags = array("q"), bytearray()
     broke_off = None
-    with open_container(media.path, media.limits) as container:
+    with reopen(media.path, media.limits, media.stamp) as container:
         stream = container.streams[video.stream_index]
         assert isinstance(stream, VideoStream)  # noqa: S101 - narrows the type; open_media chose a video stream
         tick_seconds = float(stream.time_base or 1 / av.time_base)

@@ -14,11 +14,11 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from model_zoo.values import View
-from serve.containers import open_container
 from serve.decode.canvas import Picture, Scaler
 from serve.decode.wanted import DecodeLog
 from serve.media import Media
 from serve.sampling import Due
+from serve.stamp import reopen
 
 Taken = tuple[int, float, Picture]  # asker, seconds, picture
 _NEVER = np.iinfo(np.int64).max
@@ -43,7 +43,7 @@ class RunDecoder:
         if video is None:
             raise ValueError(f"{media.facts.name}: has no video stream to decode")
         self._media = media
-        self._container = open_container(media.path, media.limits)
+        self._container = reopen(media.path, media.limits, media.stamp)
         stream = self._container.streams[video.stream_index]
         self._codec: VideoCodecContext = stream.codec_context  # type: ignore[assignment]
         self._codec.options = {"max_pixels": str(media.limits.max_pixels)}

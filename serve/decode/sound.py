@@ -15,9 +15,9 @@ from av.stream import Discard
 
 from model_zoo.report import AudioFacts
 from model_zoo.values import Samples, Sound
-from serve.containers import open_container
 from serve.limits import check_duration
 from serve.media import Media
+from serve.stamp import reopen
 
 MOST_JITTER_SECONDS = 0.01  # containers round times; a lost frame is longer than this
 MOST_OVERLAP_SECONDS = 1.0  # times that go back further than this were put together from two clocks
@@ -125,7 +125,7 @@ def _note_jump(log: SoundLog, end_seconds: float, seconds: float) -> None:
 
 def _decoded(media: Media, audio: AudioFacts, log: SoundLog) -> Iterator[tuple[AudioFrame, float | None]]:
     """Yield the frames of the stream with their seconds, None where the stream does not tell them."""
-    with open_container(media.path, media.limits) as container:
+    with reopen(media.path, media.limits, media.stamp) as container:
         stream = container.streams[audio.stream_index]
         assert isinstance(stream, AudioStream)  # noqa: S101 - narrows the type; open_media chose an audio stream
         for other in container.streams:
