@@ -9,6 +9,7 @@ from av.container import InputContainer
 from model_zoo.errors import CorruptMediaError
 from serve.containers import open_container
 from serve.limits import Limits
+from serve.shown import shown
 
 Stamp = tuple[int, int, int, int]  # device, inode, bytes, time of the last change in ns
 
@@ -25,7 +26,7 @@ def stamp_of(path: Path) -> Stamp | None:
 def check_unchanged(path: Path, stamp: Stamp | None) -> None:
     """Raise CorruptMediaError where the file is not what it was."""
     if stamp_of(path) != stamp:
-        raise CorruptMediaError(f"{path.name}: changed while it was read; analyze it again once it is complete")
+        raise CorruptMediaError(f"{shown(path.name)}: changed while it was read; analyze it again once it is complete")
 
 
 def reopen(path: Path, limits: Limits, stamp: Stamp | None) -> InputContainer:

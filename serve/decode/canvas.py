@@ -30,7 +30,8 @@ class Scaler:
     The whole frame is scaled to its place while still YUV, then only the small picture becomes RGB: half the work of
     scaling to RGB at once, and measured closer to the exact result. Turning it upright happens on the small picture;
     non-square pixels and both fields of an interlaced frame are scaled like everything else, which blurs the combing
-    of fast motion but keeps every line. A frame whose size changes in mid-stream is scaled to the place of the first.
+    of fast motion but keeps every line. A frame of another size than the first is fitted, whole, into the place of the
+    first, as players do.
     """
 
     def __init__(self, view: View, video: VideoFacts) -> None:
@@ -38,21 +39,32 @@ class Scaler:
         self._quarter_turns = video.rotation_degrees // 90 % 4
         width, height = self._place.scaled_width, self._place.scaled_height
         self._size = (height, width) if self._quarter_turns % 2 else (width, height)  # before turning
-        grows = self._size[0] > video.coded_width or self._size[1] > video.coded_height
-        # swscale's area filter is for shrinking only
-        self._filter = _INTERPOLATION["bilinear" if grows and view.interpolation == "area" else view.interpolation]
+        self._first_size = (video.coded_width, video.coded_height)
+        self._interpolation, self._pad = view.interpolation, view.pad
         self._scale, self._colour = VideoReformatter(), VideoReformatter()
 
     def picture(self, frame: VideoFrame) -> Picture:
         """Return the visible part of the view, upright."""
         top, left = self._place.crop_top, self._place.crop_left
-        upright = np.rot90(_as_array(self._to_rgb(frame)), -self._quarter_turns)
+        upright = np.rot90(self._whole(frame), -self._quarter_turns)
         return upright[top : top + self._place.height, left : left + self._place.width]
 
-    def _to_rgb(self, frame: VideoFrame) -> VideoFrame:
-        width, height = self._size
+    def _whole(self, frame: VideoFrame) -> Picture:
+        """Return the whole frame as it is stored, scaled to its place."""
+        if (frame.width, frame.height) == self._first_size:
+            return _as_array(self._to_rgb(frame, *self._size))
+        width, height = fitted(frame.width, frame.height, self._first_size, self._size)
+        left, top = (self._size[0] - width) // 2, (self._size[1] - height) // 2
+        canvas = np.full((self._size[1], self._size[0], 3), self._pad, np.uint8)
+        canvas[top : top + height, left : left + width] = _as_array(self._to_rgb(frame, width, height))
+        return canvas
+
+    def _to_rgb(self, frame: VideoFrame, width: int, height: int) -> VideoFrame:
+        grows = width > frame.width or height > frame.height
+        # swscale's area filter is for shrinking only
+        scaling = _INTERPOLATION["bilinear" if grows and self._interpolation == "area" else self._interpolation]
         if not _has_halved_colour(frame):
-            flags = self._filter | _FULL_COLOUR
+            flags = scaling | _FULL_COLOUR
             return self._scale.reformat(frame, width, height, "rgb24", interpolation=flags, threads=1)
         space = frame.colorspace
         if space == _UNSPECIFIED:
@@ -65,11 +77,11 @@ class Scaler:
                 "yuv422p",
                 src_colorspace=space,
                 dst_colorspace=space,  # without it swscale also converts colours, and slowly
-                interpolation=self._filter,
+                interpolation=scaling,
                 threads=1,
             )
         return self._colour.reformat(
-            frame, width, height, "rgb24", src_colorspace=space, interpolation=self._filter, threads=1
+            frame, width, height, "rgb24", src_colorspace=space, interpolation=scaling, threads=1
         )
 
 
@@ -108,6 +120,15 @@ class Batch:
         )
         self._start()
         return frames
+
+
+def fitted(width: int, height: int, into: tuple[int, int], scaled: tuple[int, int]) -> tuple[int, int]:
+    """Return the size of a picture that is fitted into one of size `into`, when that is scaled to `scaled`."""
+    share = min(into[0] / width, into[1] / height)
+    return (
+        max(1, round(width * share * scaled[0] / into[0])),
+        max(1, round(height * share * scaled[1] / into[1])),
+    )
 
 
 def _has_halved_colour(frame: VideoFrame) -> bool:
