@@ -62,7 +62,7 @@ class Reading:
             backend=self._backend,
             backend_reason=self._backend_reason,
             strategy=plan.strategy,
-            strategy_reason=plan.reason,
+            strategy_reason="; ".join(part for part in (plan.reason, log.size_change) if part),
             interval_seconds=plan.interval_seconds,
             tolerance_seconds=plan.tolerance_seconds,
             keyframe_interval_seconds=plan.keyframe_interval_seconds,

@@ -14,14 +14,16 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from model_zoo.values import View
-from serve.decode.canvas import Picture, Scaler
+from serve.decode.canvas import Picture, Scaler, fitted
 from serve.decode.wanted import DecodeLog
+from serve.limits import check_picture
 from serve.media import Media
 from serve.sampling import Due
 from serve.stamp import reopen
 
 Taken = tuple[int, float, Picture]  # asker, seconds, picture
 _NEVER = np.iinfo(np.int64).max
+LEAST_FITTED_SHARE = 0.25  # of the first picture's area; portrait in landscape fills 0.32
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class RunDecoder:
         if video is None:
             raise ValueError(f"{media.facts.name}: has no video stream to decode")
         self._media = media
+        self._size = (video.coded_width, video.coded_height)
         self._container = reopen(media.path, media.limits, media.stamp)
         stream = self._container.streams[video.stream_index]
         self._codec: VideoCodecContext = stream.codec_context  # type: ignore[assignment]
@@ -68,10 +71,20 @@ class RunDecoder:
             seconds = ticks * self._tick_seconds - self._media.start_seconds
             log.frames_decoded += 1
             log.last_good_seconds = seconds
+            if (frame.width, frame.height) != self._size and log.size_change is None:
+                self._note_size(frame, seconds, log)
             takers = [asker for asker, pointer in enumerate(pointers) if pointer.takes(ticks)]
             log.frames_analyzed += bool(takers)
             for asker in takers:
                 yield asker, seconds, self._scalers[asker].picture(frame)
+
+    def _note_size(self, frame: VideoFrame, seconds: float, log: DecodeLog) -> None:
+        name, size = self._media.facts.name, f"{frame.width}x{frame.height}"
+        check_picture(name, frame.width, frame.height, self._media.limits)
+        log.size_change = f"the picture size changes from {self._size[0]}x{self._size[1]} to {size} at {seconds:.2f} s"
+        width, height = fitted(frame.width, frame.height, self._size, self._size)
+        if width * height < LEAST_FITTED_SHARE * self._size[0] * self._size[1]:
+            log.broke_off = f"{log.size_change}, and little of it is seen in that shape"
 
     def _frames(self, packets: Iterable[Packet[VideoStream]], log: DecodeLog, threads: int) -> Iterator[VideoFrame]:
         codec = self._codec

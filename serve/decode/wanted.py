@@ -30,6 +30,7 @@ class DecodeLog:
     damaged_packets: int = 0
     last_damage: str = ""
     broke_off: str | None = None
+    size_change: str | None = None  # the first one, in words
 
     def add(self, later: DecodeLog) -> None:
         """Add what happened in a part of the file that follows."""
@@ -37,5 +38,7 @@ class DecodeLog:
         self.frames_analyzed += later.frames_analyzed
         self.damaged_packets += later.damaged_packets
         self.last_damage = later.last_damage or self.last_damage
+        self.broke_off = self.broke_off or later.broke_off
+        self.size_change = self.size_change or later.size_change
         if later.last_good_seconds is not None:
             self.last_good_seconds = later.last_good_seconds
