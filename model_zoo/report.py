@@ -32,11 +32,14 @@ class VideoFacts(ReportModel):
     coded_width: int = Field(description="pixels as stored in the stream")
     coded_height: int
     rotation_degrees: int = Field(description="clockwise turn that was applied to make the picture upright")
+    mirrored: bool | None = Field(
+        default=None, description="whether left and right changed places before the turn; null in older reports"
+    )
     sample_aspect_ratio: str = Field(description="width:height of a stored pixel")
     interlaced: bool = False
     frame_rate: float | None = Field(description="average frames per second, as the container says")
     start_seconds: float = Field(description="presentation time of the first frame in the container's own clock")
-    duration_seconds: float | None = None
+    duration_seconds: float | None = Field(default=None, ge=0, description="as the container says")
 
 
 class AudioFacts(ReportModel):
@@ -47,7 +50,7 @@ class AudioFacts(ReportModel):
     sample_rate: int
     channels: int
     language: str | None = None
-    duration_seconds: float | None = Field(default=None, description="as the container says")
+    duration_seconds: float | None = Field(default=None, ge=0, description="as the container says")
 
 
 class MediaFacts(ReportModel):
@@ -58,7 +61,7 @@ class MediaFacts(ReportModel):
     sha256: str
     size_bytes: int
     container: str
-    duration_seconds: float | None = Field(description="as the container says; null for an image")
+    duration_seconds: float | None = Field(ge=0, description="as the container says; null for an image")
     video: VideoFacts | None = None
     audio: AudioFacts | None = None
     streams: list[str] = Field(default_factory=list, description="every stream in words, the chosen ones marked")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import struct
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
@@ -10,87 +12,120 @@ from av.container import InputContainer
 
 from model_zoo.errors import CorruptMediaError, MediaError, UnsupportedMediaError
 from serve.limits import Limits, check_picture
+from serve.pictures import header_size, picture_demuxer, read_head
+from serve.shown import shown
 
-VIDEO_SUFFIXES = frozenset(
-    (
-        *(".3g2", ".3gp", ".asf", ".avi", ".dv", ".flv", ".gif", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4"),
-        *(".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogv", ".ts", ".vob", ".webm", ".wmv"),
-    )
-)
-AUDIO_SUFFIXES = frozenset(
-    (".aac", ".ac3", ".aif", ".aiff", ".amr", ".flac", ".m4a", ".mka", ".mp3", ".oga", ".ogg", ".opus", ".wav", ".wma")
-)
-IMAGE_SUFFIXES = frozenset((".avif", ".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"))
-MEDIA_SUFFIXES = VIDEO_SUFFIXES | AUDIO_SUFFIXES | IMAGE_SUFFIXES
+# Containers by the names that FFmpeg has for them, and the suffixes by which a folder is searched for them. Playlists,
+# concatenation scripts and image sequences are left out on purpose: they name other files and addresses.
+CONTAINER_SUFFIXES = {
+    "aac": (".aac",),
+    "ac3": (".ac3",),
+    "aiff": (".aif", ".aiff"),
+    "amr": (".amr",),
+    "apng": (".apng", ".png"),
+    "asf": (".asf", ".wma", ".wmv"),
+    "avi": (".avi",),
+    "bmp_pipe": (".bmp",),
+    "caf": (".caf",),
+    "dv": (".dv",),
+    "flac": (".flac",),
+    "flv": (".flv",),
+    "gif": (".gif",),
+    "h264": (".264", ".h264"),
+    "hevc": (".265", ".h265", ".hevc"),
+    "ivf": (".ivf",),
+    "jpeg_pipe": (".jpeg", ".jpg"),
+    "m4v": (".m4v",),
+    "matroska": (".mka", ".mkv"),
+    "mov": (".mov",),
+    "mp3": (".mp3",),
+    "mp4": (".3g2", ".3gp", ".avif", ".heic", ".heif", ".m4a", ".m4v", ".mp4"),
+    "mpeg": (".mpeg", ".mpg", ".vob"),
+    "mpegts": (".m2ts", ".mts", ".ts"),
+    "mpegvideo": (".m2v",),
+    "mxf": (".mxf",),
+    "nut": (".nut",),
+    "ogg": (".oga", ".ogg", ".ogv", ".opus"),
+    "png_pipe": (".png",),
+    "tiff_pipe": (".tif", ".tiff"),
+    "w64": (".w64",),
+    "wav": (".wav",),
+    "webm": (".webm",),
+    "webp_pipe": (".webp",),
+    "yuv4mpegpipe": (".y4m",),
+}
+MEDIA_SUFFIXES = frozenset(suffix for suffixes in CONTAINER_SUFFIXES.values() for suffix in suffixes)
 
-# Playlists, concatenation scripts and image sequences are left out on purpose: they name other files and addresses.
-_CONTAINERS = (
-    "aac,ac3,aiff,amr,asf,avi,caf,dv,flac,flv,gif,h264,hevc,ivf,m4v,matroska,webm,mov,mp4,mp3,mpeg,mpegts,mpegvideo,"
-    "mxf,nut,ogg,wav,w64,yuv4mpegpipe,bmp_pipe,jpeg_pipe,png_pipe,tiff_pipe,webp_pipe"
-)
-_IMAGE_MAGIC = (
-    (b"\x89PNG\r\n\x1a\n", "png_pipe"),
-    (b"\xff\xd8\xff", "jpeg_pipe"),
-    (b"BM", "bmp_pipe"),
-    (b"II*\x00", "tiff_pipe"),
-    (b"MM\x00*", "tiff_pipe"),
-)
-_STILL_BRANDS = (b"avif", b"heic", b"heix", b"mif1")
+_STILL_BRANDS = (b"avif", b"avis", b"heic", b"heim", b"heis", b"heix", b"mif1")
 
 
-def image_demuxer(head: bytes) -> str | None:
-    """Return the demuxer for a still picture with this beginning; None says that it is not a still picture."""
-    for magic, demuxer in _IMAGE_MAGIC:
-        if head.startswith(magic):
-            return demuxer
-    return "webp_pipe" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else None
+@contextmanager
+def named_os_errors(path: Path) -> Iterator[None]:
+    """Turn an error of the operating system into a MediaError that names the file and says what the system said."""
+    try:
+        yield
+    except OSError as error:
+        raise MediaError(
+            f"{shown(str(path))}: cannot be read ({error.strerror or error}); check its name and its permissions"
+        ) from error
 
 
-def is_still_picture(head: bytes) -> bool:
-    """Say whether a file with this beginning holds one still picture."""
-    return image_demuxer(head) is not None or (head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS)
+def is_still_picture(path: Path, limits: Limits) -> bool:
+    """Say whether a file holds one picture and nothing else.
+
+    MP4 and HEIF are one format: the brand in the header is a claim, so the packets are counted.
+    """
+    with named_os_errors(path), path.open("rb") as file:
+        demuxer, head = picture_demuxer(shown(path.name), file), read_head(file)
+    if demuxer is not None:
+        return demuxer != "apng"
+    if head[4:8] != b"ftyp" or head[8:12] not in _STILL_BRANDS:
+        return False
+    with open_container(path, limits) as container:
+        return not container.streams.audio and _has_one_packet_a_stream(container)
 
 
-def header_size(head: bytes) -> tuple[int, int]:
-    """Return width and height that a PNG, GIF or BMP header claims, (0, 0) for anything else."""
-    if head.startswith(b"\x89PNG") and len(head) >= 24:
-        width, height = struct.unpack(">II", head[16:24])
-    elif head[:3] == b"GIF" and len(head) >= 10:
-        width, height = struct.unpack("<HH", head[6:10])
-    elif head.startswith(b"BM") and len(head) >= 26:
-        width, height = struct.unpack("<ii", head[18:26])
-    else:
-        width = height = 0
-    return abs(width), abs(height)
+def _has_one_packet_a_stream(container: InputContainer) -> bool:
+    seen: set[int] = set()
+    try:
+        for packet in container.demux():
+            if packet.size and packet.stream_index in seen:
+                return False
+            if packet.size:
+                seen.add(packet.stream_index)
+    except av.error.FFmpegError:
+        return False  # what follows the damage is unknown
+    return True
 
 
 def open_container(path: Path, limits: Limits) -> InputContainer:
     """Open a media file for demuxing; only containers that hold their own bytes are accepted.
 
     Raises CorruptMediaError or UnsupportedMediaError for what cannot be read, MediaLimitError for a picture whose
-    header is over the limits.
+    header is over the limits, MediaError where the operating system refuses.
     """
-    with path.open("rb") as file:
-        head = file.read(64)
+    with named_os_errors(path), path.open("rb") as file:
+        head, demuxer = read_head(file), picture_demuxer(shown(path.name), file)
     check_picture(path.name, *header_size(head), limits)
     options = {
-        "format_whitelist": _CONTAINERS,
+        "format_whitelist": ",".join(CONTAINER_SUFFIXES),
         "protocol_whitelist": "file",
         "fflags": "+genpts",
         "max_pixels": str(limits.max_pixels),
     }
     try:
-        return av.open(str(path.resolve()), mode="r", format=image_demuxer(head), container_options=options)
+        return av.open(str(path.resolve()), mode="r", format=demuxer, container_options=options)
     except (av.error.FFmpegError, ValueError) as error:
-        raise _opening_error(path, head, error) from error
+        known = demuxer is not None or head[4:8] == b"ftyp" or path.suffix.lower() in MEDIA_SUFFIXES
+        raise _opening_error(path, error, known=known) from error
 
 
-def _opening_error(path: Path, head: bytes, error: Exception) -> MediaError:
-    known = is_still_picture(head) or head[4:8] == b"ftyp" or path.suffix.lower() in MEDIA_SUFFIXES
+def _opening_error(path: Path, error: Exception, *, known: bool) -> MediaError:
+    name = shown(path.name)
     if known and not isinstance(error, av.error.ArgumentError):
         return CorruptMediaError(
-            f"{path.name}: the header is missing, damaged or cut off; upload the file again or repair it"
+            f"{name}: the header is missing, damaged or cut off; upload the file again or repair it"
         )
     return UnsupportedMediaError(
-        f"{path.name}: not a known media container; convert it to MP4, e.g. `ffmpeg -i {path.name} out.mp4`"
+        f"{name}: not a known media container; convert it to MP4, e.g. `ffmpeg -i {shlex.quote(name)} out.mp4`"
     )

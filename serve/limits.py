@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from model_zoo.errors import MediaLimitError
+from serve.shown import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ def check_bytes(name: str, size: int, limits: Limits) -> None:
     """Raise MediaLimitError for a file of too many bytes."""
     if size > limits.max_bytes:
         raise MediaLimitError(
-            f"{name}: {size:,} bytes are over the limit of {limits.max_bytes:,}; "
+            f"{shown(name)}: {size:,} bytes are over the limit of {limits.max_bytes:,}; "
             "cut the file, or raise max_bytes (REELWARDEN_MAX_BYTES)"
         )
 
@@ -31,17 +32,18 @@ def check_picture(name: str, width: int, height: int, limits: Limits) -> None:
     """Raise MediaLimitError for a picture with too long a side, too many pixels or too odd a shape."""
     if max(width, height) > limits.max_side:
         raise MediaLimitError(
-            f"{name}: {width}x{height} pixels, a side is over the limit of {limits.max_side}; "
+            f"{shown(name)}: {width}x{height} pixels, a side is over the limit of {limits.max_side}; "
             "scale it down, or raise max_side (REELWARDEN_MAX_SIDE)"
         )
     if width * height > limits.max_pixels:
         raise MediaLimitError(
-            f"{name}: {width}x{height} are {width * height:,} pixels, over the limit of {limits.max_pixels:,}; "
+            f"{shown(name)}: {width}x{height} are {width * height:,} pixels, over the limit of {limits.max_pixels:,}; "
             "scale it down, or raise max_pixels (REELWARDEN_MAX_PIXELS)"
         )
     if min(width, height) > 0 and max(width, height) / min(width, height) > limits.max_side_ratio:
         raise MediaLimitError(
-            f"{name}: {width}x{height} pixels, a side over {limits.max_side_ratio:g} times the other; crop it first"
+            f"{shown(name)}: {width}x{height} pixels, "
+            f"a side over {limits.max_side_ratio:g} times the other; crop it first"
         )
 
 
@@ -49,6 +51,6 @@ def check_duration(name: str, seconds: float | None, limits: Limits, source: str
     """Raise MediaLimitError for media that is too long; `source` says who claims the duration."""
     if seconds is not None and seconds > limits.max_duration_seconds:
         raise MediaLimitError(
-            f"{name}: {seconds:,.1f} s long ({source}), over the limit of {limits.max_duration_seconds:,.1f} s; "
+            f"{shown(name)}: {seconds:,.1f} s long ({source}), over the limit of {limits.max_duration_seconds:,.1f} s; "
             "cut it, or raise max_duration_seconds (REELWARDEN_MAX_DURATION_SECONDS)"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,14 +22,27 @@ from av.video.stream import VideoStream
 
 from model_zoo.errors import CorruptMediaError, MediaNotFoundError, UnsupportedMediaError
 from model_zoo.report import AudioFacts, MediaFacts, VideoFacts
-from serve.containers import MEDIA_SUFFIXES, is_still_picture, open_container
+from serve.containers import MEDIA_SUFFIXES, is_still_picture, named_os_errors, open_container
 from serve.limits import Limits, check_bytes, check_duration, check_picture
+from serve.pictures import jpeg_orientation
+from serve.shown import shown
 from serve.stamp import Stamp, stamp_of
 
 __all__ = ["Limits", "Media", "find_media", "open_media"]
 
 AnyStream = TypeVar("AnyStream", bound=Stream)
 
+# Exif orientation: clockwise turn, and whether left and right change places before it
+_ORIENTATIONS = {
+    1: (0, False),
+    2: (0, True),
+    3: (180, False),
+    4: (180, True),
+    5: (270, True),
+    6: (90, False),
+    7: (90, True),
+    8: (270, False),
+}
 _COVER_ART = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
@@ -46,36 +60,51 @@ class Media:
 def find_media(paths: Iterable[Path]) -> list[Path]:
     """List the media files named by files and folders; folders are walked in sorted order, by suffix.
 
-    Raises MediaNotFoundError for a path that does not exist and for a folder without media.
+    Raises MediaNotFoundError for a path that does not exist and for a folder without media, MediaError for what may
+    not be read.
     """
     found: list[Path] = []
     for path in paths:
-        if path.is_dir():
-            inside = sorted(
-                file for file in path.rglob("*") if file.suffix.lower() in MEDIA_SUFFIXES and file.is_file()
-            )
-            if not inside:
-                raise MediaNotFoundError(
-                    f"{path}: no media in this folder; files must end in one of {' '.join(sorted(MEDIA_SUFFIXES))}"
-                )
-            found += inside
-        elif path.exists():
-            found.append(path)
-        else:
-            raise MediaNotFoundError(f"{path}: no such file or folder; check the spelling")
+        with named_os_errors(path):
+            if path.is_dir():
+                found += _media_inside(path)
+            elif path.exists():
+                found.append(path)
+            else:
+                raise MediaNotFoundError(f"{shown(str(path))}: no such file or folder; check the spelling")
     return list(dict.fromkeys(found))
+
+
+def _media_inside(folder: Path) -> list[Path]:
+    inside: list[Path] = []
+    for place, _, names in os.walk(folder, onerror=_refuse):
+        inside += [Path(place, name) for name in names if Path(name).suffix.lower() in MEDIA_SUFFIXES]
+    files = sorted(path for path in inside if path.is_file())
+    if not files:
+        raise MediaNotFoundError(
+            f"{shown(str(folder))}: no media in this folder; "
+            f"files must end in one of {' '.join(sorted(MEDIA_SUFFIXES))}"
+        )
+    return files
+
+
+def _refuse(error: OSError) -> None:
+    with named_os_errors(Path(error.filename)):
+        raise error
 
 
 def open_media(path: Path, limits: Limits) -> Media:
     """Read what the file is and decode its first frame; limits are checked on the header, before that.
 
-    Raises MediaNotFoundError, MediaLimitError, UnsupportedMediaError or CorruptMediaError.
+    Raises MediaNotFoundError, MediaLimitError, UnsupportedMediaError, CorruptMediaError, or MediaError for a file that
+    may not be read.
     """
-    if not path.is_file():
-        raise MediaNotFoundError(f"{path}: no such file; check the spelling")
-    size = path.stat().st_size
+    with named_os_errors(path):
+        if not path.is_file():
+            raise MediaNotFoundError(f"{shown(str(path))}: no such file; check the spelling")
+        size = path.stat().st_size
     if size == 0:
-        raise CorruptMediaError(f"{path.name}: the file has 0 bytes; upload it again")
+        raise CorruptMediaError(f"{shown(path.name)}: the file has 0 bytes; upload it again")
     check_bytes(path.name, size, limits)
     with open_container(path, limits) as container:
         return _read_facts(path, size, container, limits)
@@ -83,13 +112,19 @@ def open_media(path: Path, limits: Limits) -> Media:
 
 def _read_facts(path: Path, size: int, container: InputContainer, limits: Limits) -> Media:
     stamp = stamp_of(path)
-    still = _is_still(path)
-    duration = None if still or container.duration is None else container.duration / av.time_base
+    still = is_still_picture(path, limits)
+    duration = None if still else _known(container.duration, Fraction(1, av.time_base))
     check_duration(path.name, duration, limits, "says the header")
+    if still and any(stream.disposition & Disposition.dependent for stream in container.streams.video):
+        raise UnsupportedMediaError(
+            f"{shown(path.name)}: a HEIC or AVIF picture made of tiles cannot be put together here; convert it to JPEG"
+        )
     video = _default_video(container)
     audio = _default_audio(container)
     if video is None and audio is None:
-        raise UnsupportedMediaError(f"{path.name}: neither a picture nor a sound stream in it; nothing can be analyzed")
+        raise UnsupportedMediaError(
+            f"{shown(path.name)}: neither a picture nor a sound stream in it; nothing can be analyzed"
+        )
     kind: Literal["video", "audio", "image"] = "audio" if video is None else "image" if still else "video"
     words = [_stream_in_words(stream, stream in (video, audio)) for stream in container.streams]
     start_seconds = 0.0 if still or container.start_time is None else container.start_time / av.time_base
@@ -97,7 +132,7 @@ def _read_facts(path: Path, size: int, container: InputContainer, limits: Limits
     container_name = container.format.name
     video_facts = None if video is None else _video_facts(path, container, video, limits, still=still)
     facts = MediaFacts(
-        name=path.name,
+        name=os.fsencode(path.name).decode("utf-8", "replace"),
         kind=kind,
         sha256=_sha256(path),
         size_bytes=size,
@@ -110,28 +145,24 @@ def _read_facts(path: Path, size: int, container: InputContainer, limits: Limits
     return Media(path=path, facts=facts, limits=limits, start_seconds=start_seconds, stamp=stamp)
 
 
-def _is_still(path: Path) -> bool:
-    with path.open("rb") as file:
-        return is_still_picture(file.read(64))
-
-
 def _default_video(container: InputContainer) -> VideoStream | None:
     """Choose the stream marked as default, and of several the one with most pixels; cover art is never chosen."""
     streams = [stream for stream in container.streams.video if not stream.disposition & _COVER_ART]
     decodable = [stream for stream in streams if stream.codec_context is not None]
     if streams and not decodable:
         raise UnsupportedMediaError(
-            f"{Path(container.name).name}: no decoder for its video codec; convert it to H.264 in MP4"
+            f"{shown(Path(container.name).name)}: no decoder for its video codec; convert it to H.264 in MP4"
         )
-    return _best(decodable, [stream.width * stream.height for stream in decodable])
+    # a HEIF file has its title picture as a stream of one frame beside the video
+    return _best(decodable, [(stream.width * stream.height, stream.frames) for stream in decodable])
 
 
 def _default_audio(container: InputContainer) -> AudioStream | None:
     streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
-    return _best(streams, [stream.codec_context.channels for stream in streams])
+    return _best(streams, [(stream.codec_context.channels,) for stream in streams])
 
 
-def _best(streams: Sequence[AnyStream], sizes: Sequence[int]) -> AnyStream | None:
+def _best(streams: Sequence[AnyStream], sizes: Sequence[tuple[int, ...]]) -> AnyStream | None:
     """Return the largest of the default streams, or of all where none is marked; the first of equals."""
     ranked = [
         (bool(stream.disposition & Disposition.default), size, -stream.index)
@@ -148,7 +179,7 @@ def _audio_facts(stream: AudioStream) -> AudioFacts:
         sample_rate=codec.sample_rate,
         channels=codec.channels,
         language=_language(stream),
-        duration_seconds=_seconds(stream, stream.duration),
+        duration_seconds=_known(stream.duration, stream.time_base),
     )
 
 
@@ -158,8 +189,8 @@ def _video_facts(
     codec = stream.codec_context
     if codec.width < 1 or codec.height < 1:
         raise CorruptMediaError(
-            f"{path.name}: no usable picture size in the header of video stream #{stream.index}; it is damaged, or "
-            f"beyond what decoders take: at most {limits.max_side:,} pixels a side are accepted"
+            f"{shown(path.name)}: no usable picture size in the header of video stream #{stream.index}; it is damaged, "
+            f"or beyond what decoders take: at most {limits.max_side:,} pixels a side are accepted"
         )
     check_picture(path.name, codec.width, codec.height, limits)
     frame = _first_frame(path, container, stream, limits)
@@ -167,7 +198,7 @@ def _video_facts(
     aspect = stream.sample_aspect_ratio or Fraction(1)
     width, height = max(1, round(frame.width * aspect)), frame.height
     check_picture(path.name, width, height, limits)
-    rotation = round(-frame.rotation / 90) * 90 % 360
+    rotation, mirrored = _orientation(path, frame)
     if rotation in (90, 270):
         width, height = height, width
     return VideoFacts(
@@ -180,16 +211,27 @@ def _video_facts(
         coded_width=frame.width,
         coded_height=frame.height,
         rotation_degrees=rotation,
+        mirrored=mirrored,
         sample_aspect_ratio=f"{aspect.numerator}:{aspect.denominator}",
         interlaced=frame.interlaced_frame,
         frame_rate=None if still or not stream.average_rate else float(stream.average_rate),
-        start_seconds=0.0 if still else _seconds(stream, frame.pts) or 0.0,
-        duration_seconds=None if still else _seconds(stream, stream.duration),
+        start_seconds=0.0 if still else float((frame.pts or 0) * (stream.time_base or 0)),
+        duration_seconds=None if still else _known(stream.duration, stream.time_base),
     )
 
 
-def _seconds(stream: VideoStream | AudioStream, ticks: int | None) -> float | None:
-    return None if ticks is None or stream.time_base is None else float(ticks * stream.time_base)
+def _orientation(path: Path, frame: VideoFrame) -> tuple[int, bool]:
+    """Return the clockwise turn in degrees, and whether the picture is mirrored before it."""
+    with named_os_errors(path), path.open("rb") as file:
+        orientation = jpeg_orientation(file)
+    if orientation is not None:
+        return _ORIENTATIONS[orientation]
+    return round(-frame.rotation / 90) * 90 % 360, False
+
+
+def _known(ticks: int | None, tick_seconds: Fraction | None) -> float | None:
+    """Return a duration in seconds; None where the header has none, or one that cannot be."""
+    return None if ticks is None or tick_seconds is None or ticks < 0 else float(ticks * tick_seconds)
 
 
 def _first_frame(path: Path, container: InputContainer, stream: VideoStream, limits: Limits) -> VideoFrame:
@@ -213,7 +255,7 @@ def _first_frame(path: Path, container: InputContainer, stream: VideoStream, lim
         except av.error.FFmpegError as error:
             damage = error.strerror or str(error)
     raise CorruptMediaError(
-        f"{path.name}: not one frame of video stream #{stream.index} ({codec.name}) could be decoded: {damage}; "
+        f"{shown(path.name)}: not one frame of video stream #{stream.index} ({codec.name}) could be decoded: {damage}; "
         "upload the file again or repair it"
     )
 
@@ -240,5 +282,5 @@ def _language(stream: Stream) -> str | None:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+    with named_os_errors(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -113,3 +113,11 @@ def claim_size_png(path: Path, width: int, height: int) -> Path:
         b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBBI", 13, b"IHDR", width, height, 8, 2, 0, 0, 0, 0) + bytes(64)
     )
     return path
+
+
+def claim_brand(path: Path, brand: bytes) -> Path:
+    """Make the header of an MP4 file lie about what kind of file it is."""
+    data = bytearray(path.read_bytes())
+    data[8:12] = brand
+    path.write_bytes(data)
+    return path

@@ -36,6 +36,7 @@ class Scaler:
 
     def __init__(self, view: View, video: VideoFacts) -> None:
         self._place = place(view, video.width, video.height)
+        self._mirrored = video.mirrored
         self._quarter_turns = video.rotation_degrees // 90 % 4
         width, height = self._place.scaled_width, self._place.scaled_height
         self._size = (height, width) if self._quarter_turns % 2 else (width, height)  # before turning
@@ -46,7 +47,8 @@ class Scaler:
     def picture(self, frame: VideoFrame) -> Picture:
         """Return the visible part of the view, upright."""
         top, left = self._place.crop_top, self._place.crop_left
-        upright = np.rot90(self._whole(frame), -self._quarter_turns)
+        stored = self._whole(frame)
+        upright = np.rot90(stored[:, ::-1] if self._mirrored else stored, -self._quarter_turns)
         return upright[top : top + self._place.height, left : left + self._place.width]
 
     def _whole(self, frame: VideoFrame) -> Picture:

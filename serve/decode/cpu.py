@@ -79,6 +79,8 @@ def _needed_packets(packets: Packets, plan: Plan, log: DecodeLog) -> Iterator[tu
             if packet.size == 0:
                 continue
             position += 1
+            if plan.strategy == "image" and position > 0:
+                return  # e.g. a gain map behind a JPEG
             if position >= len(needed) or needed[position]:
                 yield position, packet
     except av.error.FFmpegError as error:

@@ -115,7 +115,8 @@ def _nothing(reason: str, askers: int) -> Plan:
 
 
 def _one_picture(askers: int) -> Plan:
-    due = tuple(Due(every=True, ticks=np.empty(0, np.int64)) for _ in range(askers))
+    at_once = np.full(1, np.iinfo(np.int64).min)
+    due = tuple(Due(every=False, ticks=at_once) for _ in range(askers))
     return _plan_without_index("image", "a single picture", due)
 
 

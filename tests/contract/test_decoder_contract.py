@@ -55,6 +55,7 @@ CLIPS: dict[str, dict[str, Any]] = {
     },
     "prores.mov": {"codec": "prores", "pixel_format": "yuv422p10le"},
     "motion_jpeg.avi": {"codec": "mjpeg", "pixel_format": "yuvj420p"},
+    "animated.apng": {"codec": "apng", "pixel_format": "rgb24", "frames": 30},
     "animated.gif": {"codec": "gif", "pixel_format": "rgb8", "frames": 30},
 }
 

@@ -48,6 +48,7 @@ def test_the_facts_of_the_demo_video(media: Path) -> None:
         "coded_width": 854,
         "coded_height": 480,
         "rotation_degrees": 0,
+        "mirrored": False,
         "sample_aspect_ratio": "1:1",
         "interlaced": False,
         "frame_rate": 25.0,
