@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 
 from model_zoo.errors import CorruptMediaError, MediaNotFoundError, UnsupportedMediaError
 from model_zoo.report import AudioFacts, MediaFacts, VideoFacts
+from serve.boxes import is_mirrored_track
 from serve.containers import MEDIA_SUFFIXES, is_still_picture, named_os_errors, open_container
 from serve.limits import Limits, check_bytes, check_duration, check_picture
 from serve.pictures import jpeg_orientation
@@ -198,7 +199,7 @@ def _video_facts(
     aspect = stream.sample_aspect_ratio or Fraction(1)
     width, height = max(1, round(frame.width * aspect)), frame.height
     check_picture(path.name, width, height, limits)
-    rotation, mirrored = _orientation(path, frame)
+    rotation, mirrored = _orientation(path, stream, frame)
     if rotation in (90, 270):
         width, height = height, width
     return VideoFacts(
@@ -220,13 +221,14 @@ def _video_facts(
     )
 
 
-def _orientation(path: Path, frame: VideoFrame) -> tuple[int, bool]:
+def _orientation(path: Path, stream: VideoStream, frame: VideoFrame) -> tuple[int, bool]:
     """Return the clockwise turn in degrees, and whether the picture is mirrored before it."""
     with named_os_errors(path), path.open("rb") as file:
-        orientation = jpeg_orientation(file)
+        orientation, mirrored = jpeg_orientation(file), is_mirrored_track(file, stream.id)
     if orientation is not None:
         return _ORIENTATIONS[orientation]
-    return round(-frame.rotation / 90) * 90 % 360, False
+    # the angle of a mirrored matrix is that of a turn after top and bottom, not left and right, changed places
+    return (round(-frame.rotation / 90) * 90 + 180 * mirrored) % 360, mirrored
 
 
 def _known(ticks: int | None, tick_seconds: Fraction | None) -> float | None:

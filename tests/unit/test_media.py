@@ -201,6 +201,11 @@ def test_ten_hours_in_the_header_are_refused_before_anything_is_decoded(clip: Pa
         open_media(path, Limits())
 
 
+def test_a_negative_duration_is_none(clip: Path, tmp_path: Path) -> None:
+    path = claim_duration(remux(clip, tmp_path / "back.mkv"), -5.0)
+    assert open_media(path, Limits()).facts.duration_seconds is None
+
+
 def test_a_header_that_claims_too_little_does_not_get_past_the_limit(clip: Path, tmp_path: Path) -> None:
     path = claim_duration(remux(clip, tmp_path / "short.mkv"), 0.5)
     limits = Limits(max_duration_seconds=1.0)

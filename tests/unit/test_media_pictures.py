@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from model_zoo.errors import MediaLimitError, UnsupportedMediaError
 from model_zoo.report import DecodeFacts
 from model_zoo.values import View
+from serve.boxes import is_mirrored_track
 from serve.decode.reading import Wanted, read
 from serve.media import Limits, Media, open_media
 from serve.pictures import MOST_PNG_CHUNKS, jpeg_orientation
@@ -160,3 +161,39 @@ def test_an_orientation_that_does_not_exist_is_none(orientation: int) -> None:
 def test_a_picture_copied_into_mp4_stays_a_video(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", frames=5)
     assert open_media(remux(clip, tmp_path / "one.mp4", keep=lambda n, _: n == 0), Limits()).facts.kind == "video"
+
+
+MATRICES = {  # a, b, c, d of x' = a x + c y and y' = b x + d y, for the Exif orientations
+    1: (1, 0, 0, 1),
+    2: (-1, 0, 0, 1),
+    3: (-1, 0, 0, -1),
+    4: (1, 0, 0, -1),
+    5: (0, 1, 1, 0),
+    6: (0, 1, -1, 0),
+    7: (0, -1, -1, 0),
+    8: (0, -1, 1, 0),
+}
+
+
+@pytest.mark.parametrize("orientation", MATRICES)
+def test_videos_are_seen_upright_and_not_mirrored(tmp_path: Path, orientation: int) -> None:
+    plain = write_clip(tmp_path / "clip.mp4", frames=2)
+    data = bytearray(plain.read_bytes())
+    at = data.index(b"tkhd") + 4 + 40
+    a, b, c, d = MATRICES[orientation]
+    data[at : at + 36] = struct.pack(">9i", a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
+    (tmp_path / "turned.mp4").write_bytes(data)
+    stored, upright = look(open_media(plain, Limits()))[0][0], look(open_media(tmp_path / "turned.mp4", Limits()))[0][0]
+    np.testing.assert_array_equal(upright, UPRIGHT[orientation](stored))
+
+
+@pytest.mark.parametrize("size", range(0, 200, 7))
+def test_boxes_that_break_off_are_not_mirrored(tmp_path: Path, size: int) -> None:
+    data = write_clip(tmp_path / "clip.mp4", frames=2, muxer={"movflags": "+faststart"}).read_bytes()
+    assert not is_mirrored_track(BytesIO(data[:size]), 1)
+    assert not is_mirrored_track(BytesIO(data[:size] + bytes(64)), 1)
+
+
+def test_a_box_that_claims_to_be_endless_is_the_last() -> None:
+    endless = struct.pack(">I4sQ", 1, b"free", 2**64 - 1)
+    assert not is_mirrored_track(BytesIO(struct.pack(">I4sQ", 16, b"ftyp", 0) + endless + bytes(64)), 1)
