@@ -38,7 +38,7 @@ def main() -> None:
     minute = real_clip(60)
     hour = looped(minute, 60)
     rows = {}
-    for domains in ("moderation,objects,labels", "labels,shots"):
+    for domains in ("labels,shots",):
         short, long = peak_mib(minute, domains), peak_mib(hour, domains)
         rows[domains] = {"minute_mib": round(short), "hour_mib": round(long), "ratio": round(long / short, 3)}
         print(domains, rows[domains])

@@ -45,7 +45,7 @@ def summary_line(report: Report, place: Path) -> str:
     if report.sound and report.sound.heard_seconds:
         line = f"{report.sound.heard_seconds:.1f} s of sound heard, {line}"
     if decode.truncated:
-        line += f"\n[yellow]the media broke off: {escape(str(decode.truncated_reason))}[/yellow]"
+        line += f"\n[yellow]not everything could be used: {escape(str(decode.truncated_reason))}[/yellow]"
     if report.sound and report.sound.truncated:
         line += f"\n[yellow]the sound broke off: {escape(str(report.sound.truncated_reason))}[/yellow]"
     return line
