@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
+from pydantic import Field, SerializeAsAny
+
+from model_zoo.document import ReportModel
+from model_zoo.verdict import Review, Verdict
 
 SCHEMA_VERSION: Literal["reelwarden.report/1"] = "reelwarden.report/1"
 
@@ -12,12 +15,6 @@ Grade = Literal["trained detector", "trained classifier", "zero-shot", "weak evi
 
 
 Status = Literal["finding", "hint"]
-
-
-class ReportModel(BaseModel):
-    """Settings shared by every part of the report: unknown fields of a newer minor version are kept, not refused."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
 
 
 class VideoFacts(ReportModel):
@@ -57,7 +54,7 @@ class MediaFacts(ReportModel):
     """What the file is."""
 
     name: str = Field(description="file name without its folder")
-    kind: Literal["video", "audio", "image"]
+    kind: Literal["video", "audio", "image", "text"]
     sha256: str
     size_bytes: int
     container: str
@@ -215,4 +212,6 @@ class Report(ReportModel):
         description="false when the media broke off or a domain failed; see decode, sound and errors"
     )
     errors: list[ReportedError] = Field(default_factory=list)
+    verdict: Verdict | None = Field(default=None, description="null where no policy was applied")
+    review: Review | None = Field(default=None, description="null where no person's decisions were merged")
     run: Run

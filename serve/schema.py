@@ -6,8 +6,9 @@ from typing import Any
 
 from pydantic import create_model
 
+from model_zoo.document import ReportModel
 from model_zoo.domains import DOMAINS
-from model_zoo.report import Report, ReportModel
+from model_zoo.report import Report
 
 
 def report_schema() -> dict[str, Any]:

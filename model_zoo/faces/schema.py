@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from model_zoo.report import BoxFacts, DomainPart, ReportModel, Segment, TrackPoint
+from model_zoo.document import ReportModel
+from model_zoo.report import BoxFacts, DomainPart, Segment, TrackPoint
 
 
 class FaceSegment(Segment):

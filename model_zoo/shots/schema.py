@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from model_zoo.report import DomainPart, ReportModel, Segment
+from model_zoo.document import ReportModel
+from model_zoo.report import DomainPart, Segment
 
 Opening = Literal["start", "cut", "fade"]
 

@@ -1,0 +1,49 @@
+"""What the report says of toxic language, spoken, shown on the screen or given as text."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from pydantic import Field
+
+from model_zoo.document import ReportModel
+from model_zoo.report import DomainPart, Segment
+
+# the keys of Amazon Transcribe's toxicity detection
+Key = Literal["profanity", "hate_speech", "sexual", "insult", "violence_or_threat", "graphic", "harassment_or_abuse"]
+KEYS: tuple[Key, ...] = get_args(Key)
+Origin = Literal["speech", "screen", "text"]  # transcription, on-screen text, text that was given as such
+
+
+class Passage(ReportModel):
+    """A place in a text, in characters, that says why the text counts as toxic."""
+
+    start: int = Field(ge=0)
+    end: int
+    key: str
+
+
+class RatedText(ReportModel):
+    """One piece of text and how toxic it is; a key that no model covers is missing from `scores`, never zero."""
+
+    origin: Origin
+    text: str
+    start_seconds: float
+    end_seconds: float
+    toxicity: float = Field(ge=0, le=1, description="overall")
+    scores: dict[str, float] = Field(description="key -> 0..1, of the keys that are covered")
+    passages: list[Passage] = Field(default_factory=list)
+    item: int | None = Field(default=None, description="number of the text among those given, from 0")
+
+
+class ToxicitySegment(Segment):
+    """A stretch of time with toxic language; `label` is one of Transcribe's keys."""
+
+    origin: Origin
+
+
+class ToxicityPart(DomainPart):
+    """Segments are per key; `texts` has every piece of text that was rated, also the harmless ones."""
+
+    segments: list[ToxicitySegment] = Field(default_factory=list)  # type: ignore[assignment]
+    texts: list[RatedText] = Field(default_factory=list)

@@ -1,0 +1,57 @@
+"""What was decided about a media file: by a policy, and by people."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from model_zoo.document import ReportModel
+
+Decision = Literal["allow", "review", "block"]  # from mild to severe
+
+
+class Reason(ReportModel):
+    """One segment that a rule of the policy caught, or an error that forbids to allow."""
+
+    decision: Decision
+    rule: str = Field(description="the rule in words, as the policy writes it")
+    domain: str
+    label: str
+    start_seconds: float
+    end_seconds: float
+    confidence: float = Field(description="the segment's peak")
+    threshold: float | None = None
+
+
+class Verdict(ReportModel):
+    """What a policy says of a report; the severest reason decides."""
+
+    decision: Decision
+    policy: str = Field(description="name of the policy")
+    policy_version: int
+    policy_sha256: str
+    reasons: list[Reason] = Field(default_factory=list)
+    severity: dict[str, int] = Field(
+        default_factory=dict, description="0, 2, 4 or 6 for Hate, Sexual, Violence and SelfHarm; missing: not covered"
+    )
+
+
+class ReviewedSegment(ReportModel):
+    """What a person decided about one flagged segment."""
+
+    domain: str
+    label: str
+    start_seconds: float
+    end_seconds: float
+    decision: Literal["accept", "reject"] = Field(description="is the finding right (accept) or wrong (reject)?")
+    note: str = ""
+
+
+class Review(ReportModel):
+    """The decisions of one reviewer, merged into a report."""
+
+    reviewer: str
+    reviewed_at: str = Field(description="ISO 8601, UTC")
+    report_sha256: str = Field(description="of the report that was reviewed")
+    segments: list[ReviewedSegment]
