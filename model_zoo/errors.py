@@ -45,6 +45,16 @@ class GalleryError(ReelwardenError):
     exit_code = 2
 
 
+class PolicyError(ReelwardenError):
+    """A policy is wrong; every problem says the file and the line."""
+
+    exit_code = 2
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
 class LicenceError(ReelwardenError):
     """The licence gate refuses a model; the message names the licence and the setting."""
 

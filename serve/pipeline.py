@@ -25,6 +25,7 @@ from serve.decode.reading import Wanted, read
 from serve.gallery import find_gallery
 from serve.media import Media, open_media
 from serve.models import load_models
+from serve.policy import decide, find_policy
 from serve.settings import Settings
 from serve.summarize import summarize
 from serve.timing import Stages
@@ -49,6 +50,7 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         """Find, verify and load every model of the wanted domains; raises the errors of the zoo and the backends."""
         self.settings = settings
         self.domains = tuple(by_name(name) for name in settings.domains) or DOMAINS
+        self._policy = find_policy(settings)
         self._executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="infer")
         self._models = load_models(self.domains, settings, self._executor)
         self._options = Options(settings.biometrics, find_gallery(settings, self._models))
@@ -74,7 +76,7 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         with stages("summarize"):
             parts = summarize(attempts, media, decode, sound, self.settings, self._options)
         errors = [attempt.error for attempt in attempts if attempt.error]
-        return Report(
+        report = Report(
             reelwarden_version=VERSION,
             media=media.facts,
             decode=decode,
@@ -84,6 +86,8 @@ class Analyzer(AbstractContextManager["Analyzer"]):
             errors=errors,
             run=Run(stage_seconds=stages.seconds(), wall_seconds=round(stages.wall_seconds(), 3)),
         )
+        verdict = decide(report, self._policy) if self._policy else None
+        return report.model_copy(update={"verdict": verdict})
 
     def _start(self, domain: Domain) -> Attempt:
         models = self._models[domain.name]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from model_zoo.domain import Options, Summary
 from model_zoo.ops.boxes import box_shares
-from model_zoo.report import Coverage, DecodeFacts, DomainPart, FrameBox, FrameDetail, SoundFacts
+from model_zoo.report import NO_PICTURE, NO_SOUND, Coverage, DecodeFacts, DomainPart, FrameBox, FrameDetail, SoundFacts
 from model_zoo.values import Prediction
 from serve.attempt import Attempt, kept
 from serve.media import Media
@@ -66,8 +66,8 @@ def _readers_last(attempts: Sequence[Attempt]) -> list[Attempt]:
 
 def _uncovered(coverage: Sequence[Coverage], attempt: Attempt) -> list[Coverage]:
     """Return the coverage when a domain was given nothing to look at or listen to: it speaks for no label."""
-    missing = "picture" if attempt.watchers else "sound"
-    nothing = {"grade": "not covered", "source": None, "reason": f"there is no {missing} in it"}
+    missing = NO_PICTURE if attempt.watchers else NO_SOUND
+    nothing = {"grade": "not covered", "source": None, "reason": missing}
     own = f"{attempt.domain.name}/"
     return [
         entry.model_copy(update=nothing)
