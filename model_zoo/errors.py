@@ -75,3 +75,7 @@ class BackendError(ReelwardenError):
     """The wanted device or inference backend cannot be used here, or a model does not load."""
 
     exit_code = 3
+
+
+class DeviceLostError(BackendError):
+    """The device failed in a way that only a restart of the process mends; nothing else may catch it."""
