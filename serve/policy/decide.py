@@ -36,7 +36,7 @@ def decide(report: Report, named: NamedPolicy) -> Verdict:
     missing = list(_not_covered(report, named))
     reasons = [
         *(_reason(judged) for judged in judge(report, named) if judged.decision != "allow"),
-        *_errors(report, policy),
+        *(reason for reason in _errors(report, policy) if reason.decision != "allow"),
         *(reason for _, reason in missing if reason.decision != "allow"),
     ]
     return Verdict(
@@ -133,15 +133,16 @@ def _reason(judged: Judged) -> Reason:
 
 def _errors(report: Report, policy: Policy) -> Iterator[Reason]:
     """Yield why the analysis itself keeps the report from being allowed."""
+    ended = policy.on_incomplete
     for error in report.errors:
-        rules = policy.domains.get(error.domain or "")
+        if error.domain is None:  # the whole analysis ended early
+            yield _whole(report, ended, "incomplete", f"on_incomplete: {ended}", "", error.type)
+            continue
+        rules = policy.domains.get(error.domain)
         decision = (rules.on_error if rules else None) or policy.on_error
-        if decision != "allow":
-            yield _whole(report, decision, "error", f"on_error: {decision}", error.domain or "", error.type)
+        yield _whole(report, decision, "error", f"on_error: {decision}", error.domain, error.type)
     if report.decode.truncated or (report.sound is not None and report.sound.truncated):
-        decision = policy.on_incomplete
-        if decision != "allow":
-            yield _whole(report, decision, "incomplete", f"on_incomplete: {decision}", "", "incomplete")
+        yield _whole(report, ended, "incomplete", f"on_incomplete: {ended}", "", "broken off")
 
 
 def _not_covered(report: Report, named: NamedPolicy) -> Iterator[tuple[NotCovered, Reason]]:

@@ -146,6 +146,13 @@ def test_media_that_break_off_are_never_allowed_silently(place: str) -> None:
     assert [(reason.kind, reason.decision) for reason in verdict.reasons] == [("incomplete", "review")]
 
 
+def test_an_analysis_that_ended_early_counts_as_incomplete(folder: Path) -> None:
+    error = ReportedError(domain=None, type="Stopped", message="the time was over")
+    found = report(moderation=moderation()).model_copy(update={"complete": False, "errors": [error]})
+    mine = policy(folder, "on_error: allow\non_incomplete: block\ndomains:\n  moderation: {any: block}\n")
+    assert [(reason.kind, reason.label) for reason in decide(found, mine).reasons] == [("incomplete", "Stopped")]
+
+
 def test_labels_that_nothing_looked_for_are_listed_and_can_decide(folder: Path) -> None:
     body = "domains:\n  moderation:\n    labels: {Explicit: block, Corpses: {block: 0.5%s}}\n"
     found = report(moderation=moderation(covered=("Explicit",)))
