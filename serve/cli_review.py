@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from model_zoo.errors import UsageError
-from model_zoo.report import Report
 from serve.files import write_atomically
 from serve.media import open_media
 from serve.review import media_source, merged, page, read_decisions
 from serve.review.findings import findings
+from serve.saved import read_report
 from serve.settings import load_settings
 from serve.shown import shown
 
@@ -52,18 +51,6 @@ def apply(
     write_atomically(target, done.model_dump_json(indent=2) + "\n")
     count = len(done.review.segments) if done.review else 0
     typer.echo(f"{shown(str(target))}: {count} of {len(findings(read))} findings decided")
-
-
-def read_report(path: Path) -> Report:
-    """Read a report; raises UsageError."""
-    try:
-        return Report.model_validate_json(read_text(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise UsageError(
-            f"{shown(str(path))}: {shown(place)}: {first['msg']}; give a report.json of `reelwarden analyze`"
-        ) from error
 
 
 def read_text(path: Path) -> str:

@@ -191,9 +191,8 @@ def test_the_same_report_gives_the_same_page(report: Report, tmp_path: Path) -> 
     assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
 
 
-@pytest.mark.parametrize(("content", "message"), [(b"{", "Invalid JSON"), (b"\xff", "not a text in UTF-8")])
-def test_what_is_no_report_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
-    (tmp_path / "report.json").write_bytes(content)
-    outcome = run("build", tmp_path / "report.json", MEDIA / "demo.mp4")
+def test_decisions_that_cannot_be_read_are_refused(report: Report, tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(report.model_dump_json())
+    outcome = run("apply", tmp_path / "report.json", tmp_path / "decisions.json")
     assert isinstance(outcome.exception, UsageError)
-    assert message in str(outcome.exception)
+    assert "cannot be read" in str(outcome.exception)
