@@ -19,7 +19,6 @@ from filelock import FileLock, Timeout
 from model_zoo.errors import WeightsError
 from model_zoo.manifest import ModelSpec
 from model_zoo.sources.download import InterruptedDownloadError, StoppedDownloadError
-from model_zoo.sources.fetch import fetch
 from model_zoo.sources.local import path_of
 from model_zoo.sources.scheme import Source
 
@@ -188,6 +187,8 @@ def _locked(spec: ModelSpec, places: WeightPlaces, progress: Progress) -> Iterat
 
 def _fetched(spec: ModelSpec, places: WeightPlaces, progress: Progress) -> Path:
     """Fetch from the first source that delivers; under the lock."""
+    from model_zoo.sources.fetch import fetch  # who has all weights need not load what fetches them
+
     reasons = []
     for source in _usable(spec, places):
         work = places.cache / ".work" / _entry(spec) / hashlib.sha256(str(source).encode()).hexdigest()[:12]

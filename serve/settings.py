@@ -57,6 +57,17 @@ class Settings(BaseSettings):
     max_side: int = Field(Limits().max_side, gt=0, description="longest accepted side of a frame, in pixels")
     max_duration_seconds: float = Field(Limits().max_duration_seconds, gt=0, description="longest accepted media")
 
+    host: str = Field("0.0.0.0", description="address the server listens at")  # noqa: S104 - SageMaker wants all
+    port: int = Field(8080, ge=1, le=65535, description="port of the server; SAGEMAKER_BIND_TO_PORT wins over it")
+    max_body_bytes: int = Field(1_100_000_000, gt=0, description="largest body of a request")
+    deadline_seconds: float | None = Field(
+        None, gt=0, description="an answer is due after this; by default 60, and 3600 in Batch Transform"
+    )
+    drain_seconds: float = Field(20.0, ge=0, description="how long work may go on after SIGTERM until it is cut short")
+    pictures_at_once: int = Field(16, ge=1, le=256, description="requests for pictures that are worked on at once")
+    videos_at_once: int = Field(2, ge=1, le=64, description="requests for video and sound that are worked on at once")
+    most_waiting: int = Field(32, ge=0, le=10_000, description="requests of each kind that may wait; more get 503")
+
     @field_validator("domains", "models", "manifests", mode="before")
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
