@@ -39,6 +39,7 @@ golden: .venv/dev-ready          ## write the golden results anew; look at the d
 docs: .venv/dev-ready            ## write the generated pages anew
 	@$(RUN)/python -m tools.settings_page
 	@$(RUN)/python -m tools.benchmarks_page
+	@$(RUN)/python -m tools.policy_page
 
 clean:                           ## remove the environment and everything made
 	rm -rf .venv .tools out

@@ -33,6 +33,20 @@ class MediaLimitError(MediaError):
     """The media is larger, longer or has more pixels than the limits allow."""
 
 
+class FetchError(MediaError):
+    """Media named by an address cannot be had; the message never holds credentials or a query."""
+
+
+class FetchRefusedError(FetchError):
+    """The settings, or the safety of the network, forbid to fetch from there."""
+
+
+class TemporaryFetchError(FetchError):
+    """A server or the network failed in a way that may pass: trying again later can help."""
+
+    exit_code = 75
+
+
 class ManifestError(ReelwardenError):
     """A models.toml entry is wrong."""
 
@@ -43,6 +57,16 @@ class GalleryError(ReelwardenError):
     """A gallery of known people cannot be built or read, or does not fit the model that would use it."""
 
     exit_code = 2
+
+
+class PolicyError(ReelwardenError):
+    """A policy is wrong; every problem says the file and the line."""
+
+    exit_code = 2
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
 
 
 class LicenceError(ReelwardenError):

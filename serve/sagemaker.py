@@ -24,7 +24,7 @@ from serve.web.intake import JSON, JSON_LINES
 from serve.web.metrics import PLACES, UP
 from serve.web.openapi import INVOCATIONS
 from serve.web.options import Named, named_of
-from serve.web.refusals import ClientLeftError, ForbiddenPlaceError, UndecodableError, answer, described
+from serve.web.refusals import ClientLeftError, UndecodableError, answer, described
 from serve.web.service import Ends, Service
 from serve.web.tracing import Traced
 from serve.web.uploads import upload_file, whole
@@ -134,7 +134,8 @@ async def _uploaded(service: Service, request: Request, ends: Ends, media_type: 
 
 async def _named(service: Service, request: Request, ends: Ends, named: Named) -> bytes:
     """Return the report of media that the body names."""
-    raise ForbiddenPlaceError("media is not fetched by this server; send its bytes as the body")
+    asked = named.options.asked()
+    return await service.worked(service.videos, request, ends, lambda: service.fetched(named.media, asked, ends))
 
 
 async def _lines(service: Service, request: Request) -> Response:

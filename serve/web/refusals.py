@@ -7,9 +7,11 @@ from starlette.responses import JSONResponse, Response
 from model_zoo.errors import (
     CorruptMediaError,
     DeviceLostError,
+    FetchRefusedError,
     MediaError,
     MediaLimitError,
     ReelwardenError,
+    TemporaryFetchError,
     UnsupportedMediaError,
     UsageError,
 )
@@ -32,12 +34,6 @@ class SlowBodyError(RefusedError):
     """The body came too slowly."""
 
     status = 408
-
-
-class ForbiddenPlaceError(RefusedError):
-    """Media is named that the settings do not allow to fetch."""
-
-    status = 403
 
 
 class UnacceptableError(RefusedError):
@@ -102,6 +98,8 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (  # the first that fits
     (MediaLimitError, 413),
     (UnsupportedMediaError, 415),
     (CorruptMediaError, 422),
+    (FetchRefusedError, 403),
+    (TemporaryFetchError, 503),
     (MediaError, 422),
     (UsageError, 400),
     (DeviceLostError, 503),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.requests import Request
 
-from model_zoo.errors import DeviceLostError, ReelwardenError
+from model_zoo.errors import DeviceLostError, FetchRefusedError, ReelwardenError
 from serve.asked import Asked, Stop
 from serve.logs import request_id
 from serve.settings import Settings
@@ -21,6 +21,7 @@ from serve.web.lanes import Lane
 from serve.web.refusals import ClientLeftError, LaterError, StuckError
 
 if TYPE_CHECKING:  # loading it takes seconds, in which /ping is to be answered
+    from serve.fetching import Fetcher
     from serve.pipeline import Analyzer
 
 Result = TypeVar("Result")
@@ -60,14 +61,19 @@ class Service:
         self.pictures = Lane("pictures", settings.pictures_at_once, settings.most_waiting)
         self.videos = Lane("videos", settings.videos_at_once, settings.most_waiting)
         self._analyzer: Analyzer | None = None
+        self._fetcher: Fetcher | None = None
         self._running: set[Ends] = set()
 
     def load(self) -> None:
         """Load every model, on a thread of its own; raises the errors of the analyzer."""
+        start_seconds = monotonic()
         from serve.pipeline import Analyzer
 
-        start_seconds = monotonic()
         self._analyzer = Analyzer(self.settings)
+        if self.settings.fetch_from:
+            from serve.fetching import Fetcher
+
+            self._fetcher = Fetcher(self.settings.fetch_rules())
         self.health.loaded()
         domains = [domain.name for domain in self._analyzer.domains]
         seconds = round(monotonic() - start_seconds, 3)
@@ -101,6 +107,13 @@ class Service:
         run = report.run.model_copy(update={"request_id": request_id.get()})
         return report.model_copy(update={"media": media, "run": run}).model_dump_json().encode()
 
+    def fetched(self, place: str, asked: Asked, stop: Stop) -> bytes:
+        """Fetch media by its address, on a worker, and return its report as JSON; raises FetchError."""
+        if self._fetcher is None:
+            raise FetchRefusedError("this server fetches nothing; send the media itself, or set REELWARDEN_FETCH_FROM")
+        with self._fetcher.fetched(place) as path:
+            return self.report(path, path.name, asked, stop)
+
     async def worked(self, lane: Lane, request: Request, ends: Ends, work: Callable[[], Result]) -> Result:
         """Have a worker do it; ends it when the client leaves, the deadline is close or the server stops."""
 
@@ -113,10 +126,12 @@ class Service:
         gone = asyncio.create_task(_left(request))
         try:
             return await _attended(lane.submit(begun), gone, ends)
+        except asyncio.CancelledError:
+            ends.reason = "nobody waits for the answer"
+            raise
         finally:
             gone.cancel()
             self._running.discard(ends)
-            ends.reason = ends.reason or "nobody waits for the answer"
 
     def cut_short(self) -> None:
         """End every analysis with what it has, as the process must end soon."""
