@@ -168,6 +168,10 @@ class FrameDetail(ReportModel):
     boxes: list[FrameBox] = Field(default_factory=list)
 
 
+NO_PICTURE = "there is no picture in it"  # reasons of labels that the media cannot show at all
+NO_SOUND = "there is no sound in it"
+
+
 class Coverage(ReportModel):
     """How well a label is covered by the models that ran; a label that is not covered is never reported as zero."""
 
@@ -201,6 +205,7 @@ class Run(ReportModel):
         default_factory=dict, description="wall seconds by stage of the analyzing thread; decoding runs beside it"
     )
     wall_seconds: float
+    request_id: str | None = Field(default=None, description="of the HTTP request, as logs name it")
 
 
 class Report(ReportModel):
