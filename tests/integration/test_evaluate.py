@@ -126,5 +126,5 @@ def test_a_script_replaces_its_own_figures_only() -> None:
     old = {"a": [{"metric": "x", "source": "mine"}, {"metric": "y", "source": "theirs"}], "b": [{"source": "mine"}]}
     new = {"a": [{"metric": "z", "source": "mine"}]}
     assert measured.merged(old, new, "mine") == {
-        "a": [{"metric": "y", "source": "theirs"}, {"metric": "z", "source": "mine"}]
+        "a": [{"metric": "z", "source": "mine"}, {"metric": "y", "source": "theirs"}]
     }
