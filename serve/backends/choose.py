@@ -8,8 +8,9 @@ from pathlib import Path
 
 from model_zoo.manifest import ModelSpec
 from model_zoo.values import Model
+from serve.backends.ctranslate2 import Ctranslate2Model, compute_type, count_gpus
 from serve.backends.onnx import OnnxModel
-from serve.devices import has_nvidia_driver
+from serve.devices import gpu_name, has_nvidia_driver
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Placed:
     backend: str
     device: str
     reason: str
+    precision: str = "fp32"
 
 
 def place_model(
@@ -27,10 +29,28 @@ def place_model(
 ) -> Placed:  # fmt: skip
     """Load a model by the settings `device` and `backend`; raises BackendError when it cannot be loaded.
 
-    ONNX Runtime on the CPU is what this release has; the settings exist so that asking for it is said in the report.
+    The format of the weights says what can run them. ONNX Runtime on the CPU is what this release has for ONNX; the
+    settings exist so that asking for it is said in the report.
     """
+    if spec.format == "ctranslate2":
+        return _place_speech(spec, path, device, threads)
     model = OnnxModel(spec, path, executor, threads)
     return Placed(model, "onnxruntime", "cpu", f"{_why_cpu(device)}; {_why_onnxruntime(backend)}")
+
+
+def _place_speech(spec: ModelSpec, path: Path, device: str, threads: int) -> Placed:
+    """Put speech recognition on the GPU where CTranslate2 sees one, unless the setting says otherwise."""
+    why = "ctranslate2: what runs weights of this format"
+    if device != "cpu" and count_gpus():
+        name = gpu_name()
+        arithmetic = compute_type(name)
+        model = Ctranslate2Model(spec, path, "cuda", arithmetic, threads)
+        return Placed(model, "ctranslate2", f"cuda ({name})", f"cuda: CTranslate2 sees a GPU; {why}", arithmetic)
+    arithmetic = compute_type(None)
+    reason = "cpu: asked for by the setting" if device == "cpu" else "cpu: CTranslate2 sees no GPU"
+    return Placed(
+        Ctranslate2Model(spec, path, "cpu", arithmetic, threads), "ctranslate2", "cpu", f"{reason}; {why}", arithmetic
+    )
 
 
 def _why_cpu(device: str) -> str:
