@@ -6,11 +6,14 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
+from model_zoo.errors import BackendError
 from model_zoo.manifest import ModelSpec
 from model_zoo.values import Model
-from serve.backends.ctranslate2 import Ctranslate2Model, compute_type, count_gpus
+from serve.backends.ctranslate2 import Ctranslate2Model, compute_type
 from serve.backends.onnx import OnnxModel
-from serve.devices import gpu_name, has_nvidia_driver
+from serve.devices import has_nvidia_driver, look_for_gpu
+
+_WHY_CTRANSLATE2 = "ctranslate2: what runs weights of this format"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +42,20 @@ def place_model(
 
 
 def _place_speech(spec: ModelSpec, path: Path, device: str, threads: int) -> Placed:
-    """Put speech recognition on the GPU where CTranslate2 sees one, unless the setting says otherwise."""
-    why = "ctranslate2: what runs weights of this format"
-    if device != "cpu" and count_gpus():
-        name = gpu_name()
-        arithmetic = compute_type(name)
-        model = Ctranslate2Model(spec, path, "cuda", arithmetic, threads)
-        return Placed(model, "ctranslate2", f"cuda ({name})", f"cuda: CTranslate2 sees a GPU; {why}", arithmetic)
+    """Put speech recognition on the GPU where there is one that it can use, unless the setting says otherwise."""
+    look = look_for_gpu()
+    reason = "cpu: asked for by the setting" if device == "cpu" else f"cpu: {look.reason}"
+    if device != "cpu" and look.gpu:
+        arithmetic = compute_type(look.gpu.sm)
+        try:
+            model = Ctranslate2Model(spec, path, "cuda", arithmetic, threads)
+        except BackendError as error:
+            reason = f"cpu: {look.gpu.name} could not be used: {error}"
+        else:
+            return Placed(model, "ctranslate2", "cuda", f"cuda: {look.reason}; {_WHY_CTRANSLATE2}", arithmetic)
     arithmetic = compute_type(None)
-    reason = "cpu: asked for by the setting" if device == "cpu" else "cpu: CTranslate2 sees no GPU"
-    return Placed(
-        Ctranslate2Model(spec, path, "cpu", arithmetic, threads), "ctranslate2", "cpu", f"{reason}; {why}", arithmetic
-    )
+    model = Ctranslate2Model(spec, path, "cpu", arithmetic, threads)
+    return Placed(model, "ctranslate2", "cpu", f"{reason}; {_WHY_CTRANSLATE2}", arithmetic)
 
 
 def _why_cpu(device: str) -> str:

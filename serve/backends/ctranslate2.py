@@ -21,6 +21,7 @@ from serve.backends.contract import checked_rows
 MODEL_FILE = "model.bin"  # the name that CTranslate2 looks for
 
 BEAM = 2
+WARM_UP_SAMPLES = 480_000
 SURE_OF_LANGUAGE = 0.5
 MOST_REPETITION = 2.4  # a text that compresses by more repeats itself: the limit that OpenAI uses
 UNREPEATED_TOKENS = 3  # in the second attempt no so many tokens come twice
@@ -28,8 +29,14 @@ FRAMES_PER_SECOND = 100  # of the spectrogram
 # Signs that belong to the word after them, and to the word before them
 OPENING, CLOSING = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 
-# What is fastest without loss, by a part of the GPU's name; Turing has no fast way for float16 alone in 16 GB
-COMPUTE_TYPES = {"T4": "int8_float16"}
+# The arithmetic for a GPU, by its compute capability: the first line that it reaches
+COMPUTE_TYPES = (
+    (80, "float16"),  # Ampere and newer: A10G, L4, A100, H100
+    (75, "int8_float16"),  # Turing: a T4 runs it about as fast and in half the memory
+    (70, "float16"),  # Volta
+    (61, "int8_float32"),  # Pascal multiplies bytes, but has no fast float16
+    (0, "float32"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +59,11 @@ class Language:
     confidence: float
 
 
-def compute_type(gpu_name: str | None) -> str:
-    """Return the arithmetic for a GPU, or for the CPU where there is none."""
-    if gpu_name is None:
+def compute_type(sm: int | None) -> str:
+    """Return the arithmetic for a GPU of this compute capability (75 is 7.5), or for the CPU where there is none."""
+    if sm is None:
         return "int8"
-    return next((kind for part, kind in COMPUTE_TYPES.items() if part in gpu_name.split()), "float16")
-
-
-def count_gpus() -> int:
-    """Return how many GPUs CTranslate2 can use."""
-    import ctranslate2
-
-    return int(ctranslate2.get_cuda_device_count())
+    return next(kind for least, kind in COMPUTE_TYPES if sm >= least)
 
 
 class Ctranslate2Model:
@@ -76,7 +76,10 @@ class Ctranslate2Model:
     """
 
     def __init__(self, spec: ModelSpec, path: Path, device: str, arithmetic: str, threads: int) -> None:
-        """Load the folder of `path`; `device` is "cpu" or "cuda". Raises BackendError."""
+        """Load the folder of `path`; `device` is "cpu" or "cuda". Raises BackendError.
+
+        On a GPU silence is run, because CTranslate2 looks for CUDA's libraries only then.
+        """
         from faster_whisper import WhisperModel
 
         if path.name != MODEL_FILE:
@@ -90,6 +93,8 @@ class Ctranslate2Model:
                 cpu_threads=threads,
                 local_files_only=True,
             )
+            if device == "cuda":
+                self._whisper.encode(self._spectrogram(np.zeros(WARM_UP_SAMPLES, np.float32))[None])
         except Exception as error:
             raise BackendError(f"{spec.name}: CTranslate2 cannot load {path.parent}: {error}") from error
 
