@@ -148,6 +148,17 @@ def test_subtitles_cut_speech_into_two_short_lines_at_the_times_of_the_words() -
     assert " ".join(line for block in blocks for line in block[2:]) == words
 
 
+def spoken(text: str, *words: str) -> str:
+    segment = speech(" ".join(words), 0.0, 4.0).model_copy(update={"text": text})
+    return render(form_named("srt"), report(transcription=transcription(segment)))
+
+
+def test_words_keep_the_spaces_that_the_text_has_between_them() -> None:
+    assert "cold-hearted man\n" in spoken("cold-hearted man", "cold", "-hearted", "man")
+    assert "你好世界\n" in spoken("你好世界", "你", "好", "世界")
+    assert "one two\n" in spoken("something else", "one", "two")  # words that are not of the text
+
+
 def test_slow_speech_is_cut_after_seven_seconds() -> None:
     text = render(form_named("srt"), report(transcription=transcription(speech("a b c d", 0, 20))))
     assert "00:00:00,000 --> 00:00:05,000" in text
