@@ -67,6 +67,8 @@ def analyze(
         Path | None, typer.Option(help="People to be named: a folder of NAME/*.jpg, or a built gallery.")
     ] = None,
     biometrics: Annotated[bool | None, typer.Option(help="Compare faces with each other and the gallery.")] = None,
+    language: Annotated[str | None, typer.Option(help="What is spoken, such as en; found out by default.")] = None,
+    speakers: Annotated[bool | None, typer.Option(help="Tell the voices of a file apart.")] = None,
     offline: Annotated[bool | None, typer.Option(help="Never fetch weights.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads; all cores by default.")] = None,
     policy: Annotated[
@@ -98,6 +100,8 @@ def analyze(
         frame_detail=frame_detail,
         gallery=gallery,
         biometrics=biometrics,
+        language=language,
+        speakers=speakers,
         offline=offline,
         threads=threads,
         policy=policy,

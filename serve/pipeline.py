@@ -80,7 +80,9 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         self._policy = find_policy(settings)
         self._executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="infer")
         self._models = load_models(self.domains, settings, self._executor, wrap)
-        self._options = Options(settings.biometrics, find_gallery(settings, self._models))
+        self._options = Options(
+            settings.biometrics, find_gallery(settings, self._models), settings.speakers, settings.language
+        )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -191,6 +193,10 @@ class Analyzer(AbstractContextManager["Analyzer"]):
                 heard_seconds = max(heard_seconds, float(windows.seconds[-1]) + listener.hop_seconds)
                 if media.facts.video is None:
                     work.on_progress(heard_seconds, media.facts.duration_seconds, 0)
+        for attempt, listener in places:
+            if not attempt.error:
+                with stages(f"hear:{attempt.domain.name}.{listener.role}"), kept(attempt):
+                    attempt.predictions[listener.role].extend(listener.finish())
         facts = hearing.facts
         return facts.model_copy(update={"heard_seconds": heard_seconds}) if work.stopped else facts
 
