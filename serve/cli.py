@@ -13,6 +13,7 @@ import typer.main
 
 from model_zoo.errors import ReelwardenError
 from serve.cli_analyze import analyze
+from serve.cli_doctor import doctor
 from serve.cli_evaluate import evaluate
 from serve.cli_gallery import app as gallery_app
 from serve.cli_models import app as models_app
@@ -39,6 +40,7 @@ app.add_typer(review_app, name="review", help="Let a person look at a report and
 app.command()(analyze)
 app.command()(evaluate)
 app.command()(serve)
+app.command()(doctor)
 
 
 @app.command()
