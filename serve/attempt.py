@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from model_zoo.domain import Domain
+from model_zoo.errors import DeviceLostError
 from model_zoo.report import ReportedError
 from model_zoo.values import Listener, Prediction, Watcher
 from serve.models import Ready
@@ -29,9 +30,14 @@ class Attempt:
 
 @contextmanager
 def kept(attempt: Attempt) -> Iterator[None]:
-    """Turn a failure of one domain into its error entry, so that the others' results are kept."""
+    """Turn a failure of one domain into its error entry, so that the others' results are kept.
+
+    DeviceLostError is raised: nothing that runs after it in this process would be right.
+    """
     try:
         yield
+    except DeviceLostError:
+        raise
     except Exception as error:
         log.exception("domain %s failed", attempt.domain.name)
         attempt.error = ReportedError(domain=attempt.domain.name, type=type(error).__name__, message=str(error))

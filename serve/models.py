@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from model_zoo.catalog import catalog, choose
 from model_zoo.domain import Domain, Loaded
@@ -12,9 +12,17 @@ from model_zoo.errors import UsageError
 from model_zoo.licences import check_licence
 from model_zoo.manifest import ModelSpec
 from model_zoo.report import ModelFacts
+from model_zoo.values import Model
 from model_zoo.weights import WeightPlaces, ensure_all
 from serve.backends.choose import Placed, place_model
 from serve.settings import Settings
+
+Wrap = Callable[[ModelSpec, Model], Model]
+
+
+def unwrapped(_spec: ModelSpec, model: Model) -> Model:
+    """Put nothing in front of a model."""
+    return model
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,7 @@ class Ready:
             backend=self.placed.backend,
             device=self.placed.device,
             device_reason=self.placed.reason,
+            precision=self.placed.precision,
         )
 
 
@@ -61,7 +70,9 @@ def choose_models(domains: Sequence[Domain], settings: Settings) -> dict[tuple[s
     return chosen
 
 
-def load_models(domains: Sequence[Domain], settings: Settings, executor: Executor) -> dict[str, dict[str, Ready]]:
+def load_models(
+    domains: Sequence[Domain], settings: Settings, executor: Executor, wrap: Wrap = unwrapped
+) -> dict[str, dict[str, Ready]]:
     """Load every chosen model; the result is by domain, then by role. Raises WeightsError or BackendError too."""
     chosen = choose_models(domains, settings)
     places = WeightPlaces(settings.model_dir, settings.cache, settings.offline)
@@ -69,5 +80,5 @@ def load_models(domains: Sequence[Domain], settings: Settings, executor: Executo
     models: dict[str, dict[str, Ready]] = {domain.name: {} for domain in domains}
     for (domain, role), spec in chosen.items():
         placed = place_model(spec, paths[spec.name], settings.device, settings.backend, executor, settings.threads)
-        models[domain][role] = Ready(spec, placed)
+        models[domain][role] = Ready(spec, replace(placed, model=wrap(spec, placed.model)))
     return models

@@ -12,19 +12,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
 from model_zoo.domain import Domain, Options, Start
 from model_zoo.domains import DOMAINS, by_name
-from model_zoo.report import DecodeFacts, Report, Run, SoundFacts
+from model_zoo.report import DecodeFacts, Report, ReportedError, Run, SoundFacts
 from model_zoo.values import Listener, Watcher
+from serve.album import Album
+from serve.asked import AS_SET, Asked, Stop, never_stop
 from serve.attempt import Attempt, kept
 from serve.decode.hearing import WantedSound, hear
 from serve.decode.reading import Wanted, read
 from serve.gallery import find_gallery
 from serve.media import Media, open_media
-from serve.models import load_models
+from serve.models import Wrap, load_models, unwrapped
+from serve.policy import decide, find_policy
 from serve.settings import Settings
 from serve.summarize import summarize
 from serve.timing import Stages
@@ -42,16 +46,43 @@ def ignore_progress(seconds: float, total_seconds: float | None, frames: int) ->
     """Watch no progress."""
 
 
+@dataclass(slots=True)
+class _Work:
+    """One analysis under way."""
+
+    media: Media
+    attempts: Sequence[Attempt]
+    stages: Stages
+    on_progress: OnProgress
+    stop: Stop
+    stopped: list[ReportedError] = field(default_factory=list)
+    beside: Attempt | None = None  # sees the frames, too, and says nothing
+
+    def stops(self, what: str, seconds: float) -> bool:
+        """Say whether the analysis must end here, and remember why."""
+        reason = None if self.stopped else self.stop()
+        if reason:
+            message = f"{what} analyzed up to {seconds:.2f} s only: {reason}"
+            self.stopped.append(ReportedError(type="Stopped", message=message))
+        return bool(self.stopped)
+
+
 class Analyzer(AbstractContextManager["Analyzer"]):
     """Loaded models and the workers that run them; one for the life of a process."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Find, verify and load every model of the wanted domains; raises the errors of the zoo and the backends."""
+    def __init__(self, settings: Settings, wrap: Wrap = unwrapped) -> None:
+        """Find, verify and load every model of the wanted domains; raises the errors of the zoo and the backends.
+
+        `wrap` may put something in front of every model, such as what joins the rows of several requests.
+        """
         self.settings = settings
         self.domains = tuple(by_name(name) for name in settings.domains) or DOMAINS
+        self._policy = find_policy(settings)
         self._executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="infer")
-        self._models = load_models(self.domains, settings, self._executor)
-        self._options = Options(settings.biometrics, find_gallery(settings, self._models))
+        self._models = load_models(self.domains, settings, self._executor, wrap)
+        self._options = Options(
+            settings.biometrics, find_gallery(settings, self._models), settings.speakers, settings.language
+        )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -59,22 +90,34 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         """Stop the workers."""
         self._executor.shutdown(cancel_futures=True)
 
-    def analyze(self, path: Path, on_progress: OnProgress = ignore_progress) -> Report:
-        """Analyze one file; raises MediaError when nothing of it can be used.
+    def analyze(
+        self,
+        path: Path,
+        on_progress: OnProgress = ignore_progress,
+        asked: Asked = AS_SET,
+        stop: Stop = never_stop,
+        album: Album | None = None,
+    ) -> Report:
+        """Analyze one file; raises MediaError when nothing of it can be used, UsageError for a domain not loaded.
 
-        A file that breaks off gives a report of what was seen, a domain that fails an entry in `errors`; in both
-        cases `complete` is false.
+        A file that breaks off gives a report of what was seen, a domain that fails or an early end an entry in
+        `errors`; in all cases `complete` is false. An `album` keeps pictures of the frames that are looked at. May be
+        called by several threads.
         """
-        stages = Stages()
+        stages, settings = Stages(), asked.settings(self.settings)
+        domains = asked.chosen(self.domains)
         with stages("open"):
-            media = open_media(path, self.settings.limits())
-        attempts = [self._start(domain) for domain in self.domains]
-        decode = self._watch(media, attempts, stages, on_progress)
-        sound = self._listen(media, attempts, stages, on_progress)
+            media = open_media(path, settings.limits())
+        attempts = [self._start(domain, settings) for domain in domains]
+        work = _Work(media, attempts, stages, on_progress, stop)
+        if album and any(attempt.watchers for attempt in attempts):
+            work.beside = album.attempt(media, settings.interval_seconds)
+        decode = self._watch(work)
+        sound = self._listen(work)
         with stages("summarize"):
-            parts = summarize(attempts, media, decode, sound, self.settings, self._options)
-        errors = [attempt.error for attempt in attempts if attempt.error]
-        return Report(
+            parts = summarize(attempts, media, decode, sound, settings, self._options, cut_short=bool(work.stopped))
+        errors = [attempt.error for attempt in attempts if attempt.error] + work.stopped
+        report = Report(
             reelwarden_version=VERSION,
             media=media.facts,
             decode=decode,
@@ -84,40 +127,49 @@ class Analyzer(AbstractContextManager["Analyzer"]):
             errors=errors,
             run=Run(stage_seconds=stages.seconds(), wall_seconds=round(stages.wall_seconds(), 3)),
         )
+        policy = self._policy if asked.policy is None else find_policy(settings)
+        verdict = decide(report, policy) if policy else None
+        return report.model_copy(update={"verdict": verdict})
 
-    def _start(self, domain: Domain) -> Attempt:
+    def _start(self, domain: Domain, settings: Settings) -> Attempt:
         models = self._models[domain.name]
         attempt = Attempt(domain, models)
         with kept(attempt):
             loaded = {role: ready.loaded() for role, ready in models.items()}
-            asked = domain.start(Start(loaded, self.settings.interval_seconds, self._options))
+            asked = domain.start(Start(loaded, settings.interval_seconds, self._options))
             attempt.watchers = tuple(item for item in asked if isinstance(item, Watcher))
             attempt.listeners = tuple(item for item in asked if isinstance(item, Listener))
             attempt.predictions = {item.role: [] for item in asked}
         return attempt
 
-    def _watch(self, media: Media, attempts: Sequence[Attempt], stages: Stages, on_progress: OnProgress) -> DecodeFacts:
+    def _watch(self, work: _Work) -> DecodeFacts:
         """Decode once and hand every watcher its frames."""
-        places = [(attempt, watcher) for attempt in attempts for watcher in attempt.watchers]
+        watching = [*work.attempts, *filter(None, [work.beside])]
+        places = [(attempt, watcher) for attempt in watching for watcher in attempt.watchers]
         wanted = [
             Wanted(watcher.view, watcher.interval_seconds, self._frame_rows(attempt, watcher))
             for attempt, watcher in places
         ]
-        frames_done = 0
+        media, stages = work.media, work.stages
+        frames_done, seen_seconds = 0, 0.0
         with read(media, wanted, backend=self.settings.decoder, threads=self.settings.threads) as reading:
             for index, frames in stages.waiting("decode_wait", reading):
+                if work.stops("pictures", seen_seconds):
+                    break
                 attempt, watcher = places[index]
                 if attempt.error:
                     continue
                 with stages(f"predict:{attempt.domain.name}.{watcher.role}"), kept(attempt):
                     attempt.predictions[watcher.role].extend(watcher.predict(frames))
                 frames_done += len(frames)
-                on_progress(float(frames.seconds[-1]), media.facts.duration_seconds, frames_done)
-        return reading.facts
+                seen_seconds = max(seen_seconds, float(frames.seconds[-1]))
+                work.on_progress(seen_seconds, media.facts.duration_seconds, frames_done)
+        facts = reading.facts
+        return facts.model_copy(update={"analyzed_seconds": seen_seconds}) if work.stopped else facts
 
-    def _listen(self, media: Media, attempts: Sequence[Attempt], stages: Stages, on_progress: OnProgress) -> SoundFacts:
+    def _listen(self, work: _Work) -> SoundFacts:
         """Decode the sound once and hand every listener its windows; the picture has been seen by then."""
-        places = [(attempt, listener) for attempt in attempts for listener in attempt.listeners]
+        places = [(attempt, listener) for attempt in work.attempts for listener in attempt.listeners]
         wanted = [
             WantedSound(
                 listener.sample_rate,
@@ -127,16 +179,26 @@ class Analyzer(AbstractContextManager["Analyzer"]):
             )
             for attempt, listener in places
         ]
-        with hear(media, wanted) as hearing:
+        media, stages = work.media, work.stages
+        heard_seconds = 0.0
+        with hear(media, [] if work.stopped else wanted) as hearing:
             for index, windows in stages.waiting("sound_wait", hearing):
+                if work.stops("sound", heard_seconds):
+                    break
                 attempt, listener = places[index]
                 if attempt.error:
                     continue
                 with stages(f"hear:{attempt.domain.name}.{listener.role}"), kept(attempt):
                     attempt.predictions[listener.role].extend(listener.hear(windows))
+                heard_seconds = max(heard_seconds, float(windows.seconds[-1]) + listener.hop_seconds)
                 if media.facts.video is None:
-                    on_progress(float(windows.seconds[-1]), media.facts.duration_seconds, 0)
-        return hearing.facts
+                    work.on_progress(heard_seconds, media.facts.duration_seconds, 0)
+        for attempt, listener in places:
+            if not attempt.error:
+                with stages(f"hear:{attempt.domain.name}.{listener.role}"), kept(attempt):
+                    attempt.predictions[listener.role].extend(listener.finish())
+        facts = hearing.facts
+        return facts.model_copy(update={"heard_seconds": heard_seconds}) if work.stopped else facts
 
     def _frame_rows(self, attempt: Attempt, watcher: Watcher) -> int:
         rows = self._batch_rows(attempt, watcher.role)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import platformdirs
 from pydantic import Field, ValidationError, field_validator
@@ -12,6 +12,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from model_zoo.errors import UsageError
 from serve.limits import Limits
+
+if TYPE_CHECKING:
+    from serve.fetching import FetchRules
 
 
 class Settings(BaseSettings):
@@ -26,10 +29,17 @@ class Settings(BaseSettings):
     interval_seconds: float = Field(1.0, gt=0, le=3600, description="how often sampled domains look at the video")
     frame_detail: bool = Field(False, description="put every analyzed frame's scores and boxes into the report")
 
+    policy: str = Field("default", description="who decides: default, a policy file of your own, or none")
+
     biometrics: bool = Field(True, description="compare faces: group people, name those of the gallery")
     gallery: Path | None = Field(
         None, description="people to be named: a folder of NAME/*.jpg, or a file of `reelwarden gallery build`"
     )
+
+    language: str = Field(
+        "", pattern=r"^([a-z]{2,3})?$", description="what is spoken, ISO 639-1, such as en; empty finds it out"
+    )
+    speakers: bool = Field(True, description="tell the voices of a file apart; needs `biometrics`")
 
     models: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="models for roles, as DOMAIN.ROLE=NAME; fills optional roles and replaces defaults"
@@ -44,7 +54,9 @@ class Settings(BaseSettings):
 
     device: Literal["auto", "cpu"] = Field("auto", description="where models run")
     backend: Literal["auto", "onnxruntime"] = Field("auto", description="what runs the models")
-    decoder: Literal["auto", "cpu"] = Field("auto", description="which decoder reads video")
+    decoder: Literal["auto", "cpu", "nvdec"] = Field(
+        "auto", description="which decoder reads video; nvdec refuses to start where there is none"
+    )
     threads: int = Field(
         default_factory=lambda: len(os.sched_getaffinity(0)),
         ge=1,
@@ -57,7 +69,30 @@ class Settings(BaseSettings):
     max_side: int = Field(Limits().max_side, gt=0, description="longest accepted side of a frame, in pixels")
     max_duration_seconds: float = Field(Limits().max_duration_seconds, gt=0, description="longest accepted media")
 
-    @field_validator("domains", "models", "manifests", mode="before")
+    host: str = Field("0.0.0.0", description="address the server listens at")  # noqa: S104 - SageMaker wants all
+    port: int = Field(8080, ge=1, le=65535, description="port of the server; SAGEMAKER_BIND_TO_PORT wins over it")
+    max_body_bytes: int = Field(1_100_000_000, gt=0, description="largest body of a request")
+    deadline_seconds: float | None = Field(
+        None, gt=0, description="an answer is due after this; by default 60, and 3600 in Batch Transform"
+    )
+    drain_seconds: float = Field(20.0, ge=0, description="how long work may go on after SIGTERM until it is cut short")
+    pictures_at_once: int = Field(16, ge=1, le=256, description="requests for pictures that are worked on at once")
+    videos_at_once: int = Field(2, ge=1, le=64, description="requests for video and sound that are worked on at once")
+    most_waiting: int = Field(32, ge=0, le=10_000, description="requests of each kind that may wait; more get 503")
+
+    fetch_from: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="places that media named by a request may be fetched from: https://HOST[:PORT], "
+        "s3://BUCKET[/PREFIX] or /FOLDER; `*` stands for anything; empty forbids all",
+    )
+    fetch_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="networks that are not public and may be fetched from nevertheless, e.g. 10.1.0.0/16"
+    )
+    fetch_connect_seconds: float = Field(10.0, gt=0, description="how long connecting may take")
+    fetch_read_seconds: float = Field(30.0, gt=0, description="how long a server may send nothing")
+    fetch_total_seconds: float = Field(600.0, gt=0, description="how long fetching one media file may take")
+
+    @field_validator("domains", "models", "manifests", "fetch_from", "fetch_networks", mode="before")
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -72,6 +107,14 @@ class Settings(BaseSettings):
             max_side=self.max_side,
             max_duration_seconds=self.max_duration_seconds,
         )
+
+    def fetch_rules(self) -> FetchRules:
+        """Return where media may be fetched from; raises UsageError for a place or network that is none."""
+        from serve.fetching import fetch_rules  # an HTTP client, which a server that fetches nothing starts without
+        from serve.fetching_https import Patience
+
+        patience = Patience(self.fetch_connect_seconds, self.fetch_read_seconds, self.fetch_total_seconds)
+        return fetch_rules(self.fetch_from, self.fetch_networks, self.limits(), patience)
 
     def wanted_models(self) -> dict[tuple[str, str], str]:
         """Return (domain, role) -> model name of the `models` setting."""

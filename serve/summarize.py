@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from model_zoo.domain import Options, Summary
 from model_zoo.ops.boxes import box_shares
-from model_zoo.report import Coverage, DecodeFacts, DomainPart, FrameBox, FrameDetail, SoundFacts
+from model_zoo.report import NO_PICTURE, NO_SOUND, Coverage, DecodeFacts, DomainPart, FrameBox, FrameDetail, SoundFacts
 from model_zoo.values import Prediction
 from serve.attempt import Attempt, kept
 from serve.media import Media
@@ -20,8 +20,13 @@ def summarize(
     sound: SoundFacts,
     settings: Settings,
     options: Options,
+    *,
+    cut_short: bool = False,
 ) -> dict[str, DomainPart]:
-    """Return the parts of the domains that did not fail, in the order of the domains."""
+    """Return the parts of the domains that did not fail, in the order of the domains.
+
+    `cut_short` says that the analysis was stopped, so that what was not seen may be there all the same.
+    """
     parts: dict[str, DomainPart] = {}
     video = media.facts.video
     for attempt in _readers_last(attempts):
@@ -44,7 +49,9 @@ def summarize(
             size = (video.width, video.height) if video else (0, 0)
             more = {
                 "models": [ready.facts(role) for role, ready in attempt.models.items()],
-                "coverage": part.coverage if any(attempt.predictions.values()) else _uncovered(part.coverage, attempt),
+                "coverage": part.coverage
+                if any(attempt.predictions.values())
+                else _uncovered(part.coverage, attempt, cut_short=cut_short),
                 "frames": _frame_details(attempt.predictions, size) if settings.frame_detail else None,
             }
             parts[attempt.domain.name] = part.model_copy(update=more)
@@ -64,14 +71,15 @@ def _readers_last(attempts: Sequence[Attempt]) -> list[Attempt]:
     return ordered
 
 
-def _uncovered(coverage: Sequence[Coverage], attempt: Attempt) -> list[Coverage]:
+def _uncovered(coverage: Sequence[Coverage], attempt: Attempt, *, cut_short: bool) -> list[Coverage]:
     """Return the coverage when a domain was given nothing to look at or listen to: it speaks for no label."""
-    missing = "picture" if attempt.watchers else "sound"
-    nothing = {"grade": "not covered", "source": None, "reason": f"there is no {missing} in it"}
+    missing = NO_PICTURE if attempt.watchers else NO_SOUND
+    reason = "the analysis ended before it" if cut_short else missing
+    nothing = {"grade": "not covered", "source": None, "reason": reason}
     own = f"{attempt.domain.name}/"
     return [
         entry.model_copy(update=nothing)
-        if entry.grade != "not covered" and (entry.source is None or own in entry.source)
+        if cut_short or (entry.grade != "not covered" and (entry.source is None or own in entry.source))
         else entry
         for entry in coverage
     ]

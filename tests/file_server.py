@@ -23,6 +23,9 @@ class FileServer:
     ranges: bool = True  # are Range headers honoured?
     break_after_bytes: list[int] = field(default_factory=list)  # one answer each: the connection closes there
     statuses: list[int] = field(default_factory=list)  # one answer each, instead of the file
+    redirects: dict[str, str] = field(default_factory=dict)  # path -> where it is instead
+    says_length: bool = True
+    headers: dict[str, str] = field(default_factory=dict)  # added to every answer
     credentials: str = ""  # the Authorization header that is demanded, where any is
     pause_seconds: float = 0.0  # after each thousand bytes
     together: threading.Barrier | None = None  # answers wait until this many are asked at once
@@ -76,6 +79,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(401, b"", {"WWW-Authenticate": 'Basic realm="files"'})
         elif state.statuses:
             self._send(state.statuses.pop(0), b"", {})
+        elif path in state.redirects:
+            self._send(302, b"", {"Location": state.redirects[path]})
         elif path not in state.files:
             self._send(404, b"", {})
         else:
@@ -94,9 +99,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, content: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
-        for name, value in headers.items():
+        for name, value in (headers | self.server.state.headers).items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
+        if self.server.state.says_length:
+            self.send_header("Content-Length", str(len(content)))
         self.send_header("Content-Type", "text/html" if content.startswith(b"<!DOCTYPE") else "application/json")
         self.end_headers()
         breaks = self.server.state.break_after_bytes
