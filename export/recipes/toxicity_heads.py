@@ -14,22 +14,23 @@ import csv
 import hashlib
 import tomllib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
+import platformdirs
 from numpy.typing import NDArray
 
 from model_zoo.catalog import catalog
 from model_zoo.domain import Loaded
+from model_zoo.manifest import ModelSpec
 from model_zoo.toxicity.heads import FILE, OVERALL, Heads
 from model_zoo.toxicity.lexicon import FILE as WORDS
 from model_zoo.toxicity.networks import CLASSIFIER, ENCODER
 from model_zoo.toxicity.rating import text_features
+from model_zoo.values import Tensors
 from model_zoo.weights import WeightPlaces, ensure
-from serve.backends.onnx import OnnxModel
-from serve.settings import load_settings
 
 SENTENCES = Path(__file__).parent / "toxicity_sentences.toml"
 HARMFUL = frozenset({"hate_speech", "insult", "violence_or_threat", "harassment_or_abuse"})
@@ -147,15 +148,29 @@ def head(key: str, rows: Sequence[Row], features: Floats) -> Floats:
     return found
 
 
+class Network:
+    """A default network, run by ONNX Runtime as it is on disk."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        """Fetch and open it."""
+        places = WeightPlaces(Path("/opt/ml/model"), platformdirs.user_cache_path("reelwarden"))
+        self._session = onnxruntime.InferenceSession(ensure(spec, places), providers=["CPUExecutionProvider"])
+        self._taken = spec.reads()
+
+    def run(self, tensors: Tensors) -> Tensors:
+        """Answer token ids; what else the network takes follows from them."""
+        ids = tensors[self._taken.name]
+        kept = (ids != self._taken.pad_id).astype(np.int64)
+        extra = {self._taken.mask_name: kept, self._taken.types_name: np.zeros_like(ids)}
+        names = [output.name for output in self._session.get_outputs()]
+        given = {name: value for name, value in {**tensors, **extra}.items() if name}
+        return dict(zip(names, self._session.run(names, given), strict=True))
+
+
 def models() -> dict[str, Loaded]:
     """Load the two default networks."""
-    settings = load_settings()
-    places, executor = WeightPlaces(settings.model_dir, settings.cache), ThreadPoolExecutor(settings.threads)
-    return {
-        spec.role: Loaded(spec, OnnxModel(spec, ensure(spec, places), executor, settings.threads))
-        for spec in catalog()
-        if spec.domain == "toxicity" and spec.default
-    }
+    specs = [spec for spec in catalog() if spec.domain == "toxicity" and spec.default]
+    return {spec.role: Loaded(spec, Network(spec)) for spec in specs}
 
 
 def main() -> None:

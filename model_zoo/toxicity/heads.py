@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from model_zoo.toxicity.networks import sigmoid
 from model_zoo.values import Scores
 
 FILE = Path(__file__).parent / "heads.json"
@@ -37,7 +38,7 @@ class Heads(BaseModel):
     def scores(self, features: NDArray[np.float32]) -> dict[str, Scores]:
         """Return the probability of every key the heads know, and the overall one: (N,) each."""
         return {
-            key: 1 / (1 + np.exp(-(features @ np.array(self.weights[key], np.float32) + self.bias[key])))
+            key: sigmoid(features @ np.array(self.weights[key], np.float32) + np.float32(self.bias[key]))
             for key in self.weights
         }
 

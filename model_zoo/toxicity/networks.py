@@ -29,11 +29,16 @@ def checked(role: str, loaded: Loaded) -> Loaded:
     return loaded
 
 
+def sigmoid(logits: Scores) -> Scores:
+    """Turn logits into probabilities."""
+    return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
+
+
 def label_scores(classifier: Loaded, texts: Sequence[str]) -> Scores:
     """Return the probability of each of the classifier's labels: (N, K)."""
     (name,) = classifier.spec.outputs
     found = _in_batches(classifier, texts, lambda ids, outputs: outputs[name])
-    return 1 / (1 + np.exp(-found)) if classifier.spec.decoder == LOGITS else found
+    return sigmoid(found) if classifier.spec.decoder == LOGITS else found
 
 
 def sentence_vectors(encoder: Loaded, texts: Sequence[str]) -> Vectors:
@@ -43,7 +48,8 @@ def sentence_vectors(encoder: Loaded, texts: Sequence[str]) -> Vectors:
 
     def pooled(ids: Ids, outputs: dict[str, Tensor]) -> Tensor:
         total = (outputs[name] * (ids != pad_id)[:, :, None]).sum(axis=1)  # (N, T, D) -> (N, D)
-        return total / np.linalg.norm(total, axis=1, keepdims=True)
+        vectors: Tensor = total / np.linalg.norm(total, axis=1, keepdims=True)
+        return vectors
 
     return _in_batches(encoder, texts, pooled)
 

@@ -26,6 +26,18 @@ _LONG_RUN = re.compile(r"(.)\1{2,}")
 _UNKNOWN = re.compile(r"[*#%]")  # stands for a letter that is not said
 _SUBSTITUTES = "0134578@$!|+€*#%"
 _VOWELS = "aeiou"
+_HIDDEN = {  # what people write when only the first letter is said
+    "f***": "fuck",
+    "f**k": "fuck",
+    "f**king": "fucking",
+    "f***ing": "fucking",
+    "s***": "shit",
+    "sh**": "shit",
+    "b***h": "bitch",
+    "c**t": "cunt",
+    "n***er": "nigger",
+    "n****r": "nigger",
+}
 _LEAST_LETTERS = 3  # of a word that is put together from single letters
 
 
@@ -99,11 +111,8 @@ def _candidates(core: str) -> Iterator[str]:
         if hidden and len(whole) - len(hidden) >= 2:
             for vowel in _VOWELS:
                 yield _UNKNOWN.sub(vowel, whole, count=1).translate(_LEET)
-            yield from _HIDDEN.get(_UNKNOWN.sub("*", whole), ())
-
-
-_HIDDEN = {"f***": ("fuck",), "s***": ("shit",), "f**k": ("fuck",), "sh**": ("shit",), "b***h": ("bitch",), "c**t": ("cunt",),
-           "f**king": ("fucking",), "f***ing": ("fucking",), "n***er": ("nigger",), "n****r": ("nigger",)}  # fmt: skip
+        if word := _HIDDEN.get(_UNKNOWN.sub("*", whole)):
+            yield word
 
 
 def _unrepeated(form: str) -> Iterator[str]:

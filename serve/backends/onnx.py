@@ -27,7 +27,7 @@ class OnnxModel:
     """
 
     def __init__(self, spec: ModelSpec, path: Path, executor: Executor, threads: int) -> None:
-        """Load `path` with the front that the contract asks for; `executor` has `threads` workers. Raises BackendError."""
+        """Load `path` with the front of its contract; `executor` has `threads` workers. Raises BackendError."""
         self._spec = spec
         self._executor = executor
         self._threads = threads
