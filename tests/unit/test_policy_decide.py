@@ -250,6 +250,7 @@ def test_explain_says_what_was_caught_and_why_the_rest_was_not(folder: Path) -> 
     assert lines[0] == "block: clip.mp4, by default version 1"
     rule = "moderation.labels.Explicit: {review: 0.7, block: 0.9}"
     assert f"block  moderation Explicit 2.00-4.00 s at 0.95 <- {rule}" in lines
+    assert any(line.startswith("allow  moderation Weapons") and "hints are ignored" in line for line in lines)
     assert lines[-1].startswith("severity: Hate 2, Sexual 6")
 
 
