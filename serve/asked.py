@@ -25,6 +25,7 @@ class Asked:
     domains: tuple[str, ...] | None = None  # some of the loaded ones
     interval_seconds: float | None = None
     frame_detail: bool | None = None
+    decode_threads: int | None = None  # fewer than `threads` where several files are decoded at once
 
     def settings(self, settings: Settings) -> Settings:
         """Return the settings of this analysis."""

@@ -12,6 +12,7 @@ from model_zoo.errors import ReelwardenError
 from serve.cli_analyze import analyze
 from serve.cli_gallery import app as gallery_app
 from serve.cli_models import app as models_app
+from serve.cli_process import process
 from serve.schema import report_schema
 from serve.shown import shown
 from serve.version import VERSION
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.add_typer(models_app, name="models", help="List, fetch, verify, describe and pack model weights.")
 app.add_typer(gallery_app, name="gallery", help="Build galleries of people to be named.")
 app.command()(analyze)
+app.command()(process)
 
 
 @app.command()
