@@ -5,7 +5,7 @@ RUN := $(CURDIR)/.venv/bin
 export UV_PYTHON ?= $(PYTHON)
 export UV_PYTHON_DOWNLOADS ?= never
 
-.PHONY: demo test check format bench golden docs proof clean
+.PHONY: demo test check format bench golden docs images images-gpu proof clean
 
 demo: .venv/run-ready            ## analyze the sample video with every domain
 	@$(RUN)/reelwarden models pull
@@ -30,6 +30,12 @@ bench: .venv/dev-ready           ## measure speed against the named peers; write
 	@$(UV) sync --quiet --frozen --group bench
 	@$(RUN)/python -m benchmarks
 
+images: .venv/run-ready          ## build every image for CPUs; BASE_IMAGE=NAME for another base than debian:bookworm-slim
+	@$(RUN)/python -m images.build
+
+images-gpu: .venv/run-ready      ## build every image for NVIDIA GPUs; downloads about 2.5 GB
+	@$(RUN)/python -m images.build --flavor gpu
+
 proof:                           ## the README on a bare machine: a fresh container; needs docker
 	@tests/integration/clean_machine.sh
 
@@ -39,6 +45,8 @@ golden: .venv/dev-ready          ## write the golden results anew; look at the d
 docs: .venv/dev-ready            ## write the generated pages anew
 	@$(RUN)/python -m tools.settings_page
 	@$(RUN)/python -m tools.benchmarks_page
+	@$(RUN)/python -m tools.policy_page
+	@$(RUN)/python -m tools.formats_page
 
 clean:                           ## remove the environment and everything made
 	rm -rf .venv .tools out

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import TypeAdapter, ValidationError
 
 from model_zoo.errors import ManifestError
-from model_zoo.manifest import Input, ModelSpec, Quality, SoundInput
+from model_zoo.manifest import Input, ModelSpec, Quality, SoundInput, WeightFile
 
 MEASURED = "measured.json"  # beside the manifest: model name -> list of Quality
 _MEASURED_FILE = TypeAdapter(dict[str, tuple[Quality, ...]])
@@ -31,9 +31,8 @@ def card(spec: ModelSpec) -> str:
     sections = [
         [f"# {spec.name}", "", spec.title],
         _facts(spec),
-        _list(
-            "Source, in order of preference", [" + ".join(f"`{part}`" for part in source) for source in spec.sources]
-        ),
+        _list("Source, in order of preference", _source_lines(spec)),
+        _further_files(spec),
         _conversion(spec),
         _list(
             "Input",
@@ -51,7 +50,7 @@ def _facts(spec: ModelSpec) -> list[str]:
     licence = spec.licence
     facts = {
         "Fills": f"{spec.domain}.{spec.role}" + (", by default" if spec.default else ", when it is asked for"),
-        "File": f"{spec.file_name}, {spec.size_bytes / 1e6:.1f} MB",
+        "File": f"{spec.file_name}, {spec.format}, {spec.size_bytes / 1e6:.1f} MB",
         "sha256": f"`{spec.sha256}`",
         "Licence of the weights": licence.weights,
         "Licence of the code": licence.code,
@@ -59,6 +58,19 @@ def _facts(spec: ModelSpec) -> list[str]:
         "Note": licence.note,
     }
     return ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts.items() if value)]
+
+
+def _source_lines(file: WeightFile) -> list[str]:
+    return [" + ".join(f"`{part}`" for part in source) for source in file.sources]
+
+
+def _further_files(spec: ModelSpec) -> list[str]:
+    lines = [
+        f"{file.file_name}, {file.size_bytes / 1e6:.1f} MB, sha256 `{file.sha256}`, from "
+        + " or ".join(_source_lines(file))
+        for file in spec.further_files
+    ]
+    return _list("Further files", lines) if lines else []
 
 
 def _conversion(spec: ModelSpec) -> list[str]:

@@ -47,6 +47,14 @@ class TemporaryFetchError(FetchError):
     exit_code = 75
 
 
+class FormError(UsageError):
+    """A report cannot be written in a form: the form does not exist, or its domain has no results."""
+
+
+class NotAcceptableError(FormError):
+    """No output form is what the caller accepts; the message lists what there is."""
+
+
 class ManifestError(ReelwardenError):
     """A models.toml entry is wrong."""
 
@@ -57,6 +65,16 @@ class GalleryError(ReelwardenError):
     """A gallery of known people cannot be built or read, or does not fit the model that would use it."""
 
     exit_code = 2
+
+
+class PolicyError(ReelwardenError):
+    """A policy is wrong; every problem says the file and the line."""
+
+    exit_code = 2
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
 
 
 class LicenceError(ReelwardenError):

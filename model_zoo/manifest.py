@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -117,31 +117,13 @@ class CoverageEntry(Entry):
     reason: str = ""
 
 
-class ModelSpec(Entry):
-    """One manifest entry."""
+class WeightFile(Entry):
+    """One file of a model: where it can be had, and what it must be."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
-    domain: str
-    role: str
-    title: str
-    manifest: Path  # the file that holds the entry
-    default: bool = False  # fills its role unless the user names another model
-    decoder: str  # the domain's post-processing that understands the outputs
     sources: tuple[tuple[Source, ...], ...] = Field(min_length=1)  # in order of preference; several parts are joined
-    file_name: str = Field(default="", pattern=r"^[^/\\]*$")  # of the weights on disk; by default as in the source
+    file_name: str = Field(default="", pattern=r"^[^/\\]*$")  # on disk; by default as in the source
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     size_bytes: int = Field(gt=0)
-    licence: Licence
-    input: Input | None = None  # of a network that sees
-    sound: SoundInput | None = None  # of a network that hears
-    outputs: tuple[str, ...]
-    labels: tuple[str, ...] = ()
-    labels_file: str = ""  # one label a line, beside the manifest; read into `labels`
-    batch: Batch = Batch()
-    precisions: dict[str, Precision] = Field(default_factory=lambda: {"fp32": Precision(tolerance=0.0)})
-    upstream_quality: tuple[Quality, ...] = ()
-    coverage: tuple[CoverageEntry, ...] = ()
-    conversion: Conversion | None = None
 
     @field_validator("sources", mode="before")
     @classmethod
@@ -155,17 +137,49 @@ class ModelSpec(Entry):
         )
 
     @model_validator(mode="after")
+    def _the_file_has_a_name(self) -> Self:
+        if not self.file_name:
+            if len(self.sources[0]) != 1:
+                raise ValueError("a source in several parts needs `file_name`, the name of the joined file")
+            object.__setattr__(self, "file_name", self.sources[0][0].file_name)
+        return self
+
+
+class ModelSpec(WeightFile):
+    """One manifest entry; its own sources, sha256 and size are those of its main file."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
+    domain: str
+    role: str
+    title: str
+    manifest: Path  # the file that holds the entry
+    default: bool = False  # fills its role unless the user names another model
+    decoder: str  # the domain's post-processing that understands the outputs
+    format: Literal["onnx", "ctranslate2"] = "onnx"  # what kind of backend runs it
+    further_files: tuple[WeightFile, ...] = ()  # what the main file needs beside it, such as a tokenizer
+    licence: Licence
+    input: Input | None = None  # of a network that sees
+    sound: SoundInput | None = None  # of a network that hears
+    outputs: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    labels_file: str = ""  # one label a line, beside the manifest; read into `labels`
+    batch: Batch = Batch()
+    precisions: dict[str, Precision] = Field(default_factory=lambda: {"fp32": Precision(tolerance=0.0)})
+    upstream_quality: tuple[Quality, ...] = ()
+    coverage: tuple[CoverageEntry, ...] = ()
+    conversion: Conversion | None = None
+
+    @model_validator(mode="after")
     def _it_takes_pictures_or_sound(self) -> ModelSpec:
         if (self.input is None) == (self.sound is None):
             raise ValueError("needs one of the tables `input` (pictures) and `sound`, and not both")
         return self
 
     @model_validator(mode="after")
-    def _the_file_has_a_name(self) -> ModelSpec:
-        if not self.file_name:
-            if len(self.sources[0]) != 1:
-                raise ValueError("a source in several parts needs `file_name`, the name of the joined file")
-            object.__setattr__(self, "file_name", self.sources[0][0].file_name)
+    def _files_have_different_names(self) -> ModelSpec:
+        names = [file.file_name for file in self.files]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two files have the same name: {', '.join(names)}")
         return self
 
     @model_validator(mode="after")
@@ -173,6 +187,16 @@ class ModelSpec(Entry):
         if any(part.scheme == "repo" for source in self.sources for part in source) and self.conversion is None:
             raise ValueError("a `repo:` source needs a [conversion] table: recipe, source, source_sha256, parity")
         return self
+
+    @property
+    def files(self) -> tuple[WeightFile, ...]:
+        """Return every file of the model, the main one first; they lie in one folder."""
+        return (self, *self.further_files)
+
+    @property
+    def total_bytes(self) -> int:
+        """Return how large all its files are together."""
+        return sum(file.size_bytes for file in self.files)
 
     def sees(self) -> Input:
         """Return what pictures it takes; raises ManifestError for a network that hears."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from model_zoo.manifest import ModelSpec
-from model_zoo.weights import licence_texts
+from model_zoo.weights import files_at, licence_texts
 
 CONTENTS = "MANIFEST.json"
 _FAST = 1  # weights hardly shrink, whatever the effort
@@ -19,13 +19,14 @@ _FAST = 1  # weights hardly shrink, whatever the effort
 def pack(specs: Sequence[ModelSpec], paths: Mapping[str, Path], out: Path) -> None:
     """Write the checked weights `paths` (by model name) with their licence texts to `out`.
 
-    Members: MANIFEST.json, NAME/FILE, NAME/LICENSE.json, NAME/LICENSES/*; plain files only. The same weights give the
-    same bytes: members are sorted, owner and time are zero.
+    Members: MANIFEST.json, NAME/FILE of every file, NAME/LICENSE.json, NAME/LICENSES/*; plain files only. The same
+    weights give the same bytes: members are sorted, owner and time are zero.
     """
     ordered = sorted(specs, key=lambda spec: spec.name)
     members: dict[str, bytes | Path] = {CONTENTS: _json([_entry(spec) for spec in ordered])}
     for spec in ordered:
-        members[f"{spec.name}/{spec.file_name}"] = paths[spec.name]
+        for name, path in files_at(spec, paths[spec.name]).items():
+            members[f"{spec.name}/{name}"] = path
         members[f"{spec.name}/LICENSE.json"] = _json(spec.licence.model_dump())
         for name, text in licence_texts(paths[spec.name]).items():
             members[f"{spec.name}/LICENSES/{name}"] = text
@@ -52,6 +53,10 @@ def _entry(spec: ModelSpec) -> dict[str, object]:
         "file": f"{spec.name}/{spec.file_name}",
         "sha256": spec.sha256,
         "size_bytes": spec.size_bytes,
+        "further_files": [
+            {"file": f"{spec.name}/{file.file_name}", "sha256": file.sha256, "size_bytes": file.size_bytes}
+            for file in spec.further_files
+        ],
         "licence": spec.licence.weights,
         "sources": [" + ".join(map(str, source)) for source in spec.sources],
     }

@@ -164,6 +164,10 @@ class FrameDetail(ReportModel):
     boxes: list[FrameBox] = Field(default_factory=list)
 
 
+NO_PICTURE = "there is no picture in it"  # reasons of labels that the media cannot show at all
+NO_SOUND = "there is no sound in it"
+
+
 class Coverage(ReportModel):
     """How well a label is covered by the models that ran; a label that is not covered is never reported as zero."""
 

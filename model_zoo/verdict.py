@@ -12,16 +12,28 @@ Decision = Literal["allow", "review", "block"]  # from mild to severe
 
 
 class Reason(ReportModel):
-    """One segment that a rule of the policy caught, or an error that forbids to allow."""
+    """One segment that a rule of the policy caught, or why the analysis itself does not allow to allow."""
 
     decision: Decision
+    kind: Literal["segment", "error", "incomplete", "not covered"] = Field(
+        default="segment",
+        description="a segment; else a failed domain, media that broke off, a label nobody looked for",
+    )
     rule: str = Field(description="the rule in words, as the policy writes it")
     domain: str
-    label: str
+    label: str = Field(description="of the segment; else the type of the error, or the label nobody looked for")
     start_seconds: float
     end_seconds: float
-    confidence: float = Field(description="the segment's peak")
+    confidence: float = Field(description="the segment's peak; 1 where there is no segment")
     threshold: float | None = None
+
+
+class NotCovered(ReportModel):
+    """A label that the policy names and that nothing looked for."""
+
+    domain: str
+    label: str
+    reason: str
 
 
 class Verdict(ReportModel):
@@ -32,6 +44,9 @@ class Verdict(ReportModel):
     policy_version: int
     policy_sha256: str
     reasons: list[Reason] = Field(default_factory=list)
+    not_covered: list[NotCovered] = Field(
+        default_factory=list, description="labels that the policy relies on and the analysis cannot speak for"
+    )
     severity: dict[str, int] = Field(
         default_factory=dict, description="0, 2, 4 or 6 for Hate, Sexual, Violence and SelfHarm; missing: not covered"
     )

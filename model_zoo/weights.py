@@ -17,9 +17,9 @@ from typing import NoReturn
 from filelock import FileLock, Timeout
 
 from model_zoo.errors import WeightsError
-from model_zoo.manifest import ModelSpec
+from model_zoo.manifest import ModelSpec, WeightFile
 from model_zoo.sources.download import InterruptedDownloadError, StoppedDownloadError
-from model_zoo.sources.fetch import fetch
+from model_zoo.sources.fetch import fetch, forget
 from model_zoo.sources.local import path_of
 from model_zoo.sources.scheme import Source
 
@@ -42,25 +42,31 @@ def quiet(_name: str, _done_bytes: int, _total_bytes: int) -> None:
 
 
 def locate(spec: ModelSpec, places: WeightPlaces) -> Path | None:
-    """Return where the weights of a model lie, unchecked; None where they are missing."""
+    """Return where the main file of a model lies, its further files beside it, unchecked; None where one is missing."""
     candidates = [
         places.model_dir / spec.name / spec.file_name,
         places.cache / spec.name / spec.file_name,
-        places.cache / _entry(spec) / spec.file_name,
+        _kept_at(spec, places) / spec.file_name,
     ]
     candidates += [path_of(source[0], spec.manifest) for source in spec.sources if _lies_here(source)]
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if all(file.is_file() for file in files_at(spec, path).values())), None)
+
+
+def files_at(spec: ModelSpec, path: Path) -> dict[str, Path]:
+    """Return file name -> where it lies, for every file of a model whose main file is `path`."""
+    return {spec.file_name: path} | {file.file_name: path.with_name(file.file_name) for file in spec.further_files}
 
 
 def ensure(spec: ModelSpec, places: WeightPlaces, progress: Progress = quiet) -> Path:
-    """Return the checked weights of a model, fetched from the first source that has them where they are missing.
+    """Return the checked main file of a model, its checked further files beside it; what is missing is fetched.
 
     Raises WeightsError: missing and not to be had, or a wrong sha256 (the file is removed where it is in the cache).
     """
     if path := locate(spec, places):
         return _checked(spec, path, places)
-    if not _usable(spec, places):
-        raise WeightsError(_missing(spec, places, "nothing is fetched because REELWARDEN_OFFLINE is set"))
+    for file in spec.files:
+        if not _usable(file, places):
+            raise WeightsError(_missing(spec, file, places, "nothing is fetched because REELWARDEN_OFFLINE is set"))
     with _locked(spec, places, progress):
         if path := locate(spec, places):  # another process was faster
             return _checked(spec, path, places)
@@ -103,11 +109,12 @@ def ensure_all(
 def verify(spec: ModelSpec, places: WeightPlaces) -> Path | None:
     """Hash the weights of a model even if they were checked before; None where they are missing.
 
-    Raises WeightsError when the sha256 is wrong (the file is removed where it is in the cache).
+    Raises WeightsError when a sha256 is wrong (the file is removed where it is in the cache).
     """
     path = locate(spec, places)
     if path:
-        _hashed(spec, path, places)
+        for file, lies in _each(spec, path):
+            _hash(spec, file, lies, places)
     return path
 
 
@@ -121,28 +128,43 @@ def _entry(spec: ModelSpec) -> str:
     return f"{spec.name}-{spec.sha256[:12]}"
 
 
+def _kept_at(spec: ModelSpec, places: WeightPlaces) -> Path:
+    """Return the folder for the files of a model that were fetched."""
+    return places.cache / _entry(spec)
+
+
 def _lies_here(source: tuple[Source, ...]) -> bool:
     return len(source) == 1 and not source[0].remote and not source[0].member
 
 
+def _each(spec: ModelSpec, path: Path) -> Iterator[tuple[WeightFile, Path]]:
+    return zip(spec.files, files_at(spec, path).values(), strict=True)
+
+
 def _checked(spec: ModelSpec, path: Path, places: WeightPlaces) -> Path:
-    """Return `path` if its sha256 is right, now or at an earlier check since which it did not change."""
-    with contextlib.suppress(OSError):
-        if _stamp(spec, places).read_text(encoding="utf-8") == _seen(path):
-            return path
-    return _hashed(spec, path, places)
-
-
-def _hashed(spec: ModelSpec, path: Path, places: WeightPlaces) -> Path:
-    """Return `path` if its sha256 is right, and remember that it was."""
-    if (found := _sha256(path)) != spec.sha256:
-        _refuse(spec, path, found, places)
-    _remember(spec, path, places)
+    """Return `path` if every file has the right sha256, now or at an earlier check since which it did not change."""
+    for file, lies in _each(spec, path):
+        if not _was_checked(file, lies, places):
+            _hash(spec, file, lies, places)
     return path
 
 
-def _remember(spec: ModelSpec, path: Path, places: WeightPlaces) -> None:
-    stamp = _stamp(spec, places)
+def _was_checked(file: WeightFile, path: Path, places: WeightPlaces) -> bool:
+    try:
+        return _stamp(file, places).read_text(encoding="utf-8") == _seen(path)
+    except OSError:
+        return False
+
+
+def _hash(spec: ModelSpec, file: WeightFile, path: Path, places: WeightPlaces) -> None:
+    """Raise WeightsError if the sha256 is wrong; else remember that it was right."""
+    if (found := _sha256(path)) != file.sha256:
+        _refuse(spec, file, path, found, places)
+    _remember(file, path, places)
+
+
+def _remember(file: WeightFile, path: Path, places: WeightPlaces) -> None:
+    stamp = _stamp(file, places)
     with contextlib.suppress(OSError):  # a read-only cache: the file is hashed at every start
         stamp.parent.mkdir(parents=True, exist_ok=True)
         stamp.write_text(_seen(path), encoding="utf-8")
@@ -153,12 +175,12 @@ def _seen(path: Path) -> str:
     return f"{path.resolve()}\n{facts.st_size} {facts.st_mtime_ns} {facts.st_ctime_ns} {facts.st_ino}\n"
 
 
-def _stamp(spec: ModelSpec, places: WeightPlaces) -> Path:
-    return places.cache / ".verified" / spec.sha256
+def _stamp(file: WeightFile, places: WeightPlaces) -> Path:
+    return places.cache / ".verified" / file.sha256
 
 
-def _refuse(spec: ModelSpec, path: Path, found: str, places: WeightPlaces) -> NoReturn:
-    message = f"{spec.name}: {path} has sha256 {found}, expected {spec.sha256}"
+def _refuse(spec: ModelSpec, file: WeightFile, path: Path, found: str, places: WeightPlaces) -> NoReturn:
+    message = f"{spec.name}: {path} has sha256 {found}, expected {file.sha256}"
     if path.is_relative_to(places.cache):
         with contextlib.suppress(OSError):
             path.unlink()
@@ -179,7 +201,7 @@ def _locked(spec: ModelSpec, places: WeightPlaces, progress: Progress) -> Iterat
             progress(spec.name, 0, 0)
         except OSError as error:
             reason = f"the cache cannot be written to ({error.strerror or error})"
-            raise WeightsError(_missing(spec, places, reason)) from error
+            raise WeightsError(_missing(spec, spec, places, reason)) from error
     try:
         yield
     finally:
@@ -187,32 +209,43 @@ def _locked(spec: ModelSpec, places: WeightPlaces, progress: Progress) -> Iterat
 
 
 def _fetched(spec: ModelSpec, places: WeightPlaces, progress: Progress) -> Path:
-    """Fetch from the first source that delivers; under the lock."""
+    """Fetch every file that is missing, the main one last: it is what counts; under the lock."""
+    work = places.cache / ".work" / _entry(spec)
+    kept_at = _kept_at(spec, places)
+    for file in reversed(spec.files):
+        if not (kept_at / file.file_name).is_file():
+            whole = _fetched_file(spec, file, places, work, progress)
+            _keep(whole, file, kept_at, work, places)
+    shutil.rmtree(work, ignore_errors=True)
+    return _checked(spec, kept_at / spec.file_name, places)
+
+
+def _fetched_file(spec: ModelSpec, file: WeightFile, places: WeightPlaces, work: Path, progress: Progress) -> Path:
+    """Return a file from the first source that delivers, with the right sha256."""
     reasons = []
-    for source in _usable(spec, places):
-        work = places.cache / ".work" / _entry(spec) / hashlib.sha256(str(source).encode()).hexdigest()[:12]
+    for source in _usable(file, places):
         try:
             work.mkdir(parents=True, exist_ok=True)
-            whole = fetch(source, spec, work, partial(progress, spec.name))
-            if (found := _sha256(whole)) == spec.sha256:
-                return _kept(spec, places, work)
-            shutil.rmtree(work)
+            whole = fetch(source, file, spec.manifest, work, partial(progress, spec.name))
+            if (found := _sha256(whole)) == file.sha256:
+                return whole
+            forget(source, file, work)
             name = " + ".join(map(str, source))
-            reasons.append(f"{name} has sha256 {found}, expected {spec.sha256}, and was removed")
+            reasons.append(f"{name} has sha256 {found}, expected {file.sha256}, and was removed")
         except StoppedDownloadError:
             raise
         except InterruptedDownloadError as error:
             reasons.append(str(error))
         except WeightsError as error:
-            shutil.rmtree(work)
+            forget(source, file, work)
             reasons.append(str(error))
         except OSError as error:
             reasons.append(f"{places.cache}: {error.strerror or error}")
-    raise WeightsError(_missing(spec, places, "; ".join(reasons)))
+    raise WeightsError(_missing(spec, file, places, "; ".join(reasons)))
 
 
-def _usable(spec: ModelSpec, places: WeightPlaces) -> list[tuple[Source, ...]]:
-    return [source for source in spec.sources if not (places.offline and any(part.remote for part in source))]
+def _usable(file: WeightFile, places: WeightPlaces) -> list[tuple[Source, ...]]:
+    return [source for source in file.sources if not (places.offline and any(part.remote for part in source))]
 
 
 def _sha256(path: Path) -> str:
@@ -220,21 +253,17 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _kept(spec: ModelSpec, places: WeightPlaces, work: Path) -> Path:
-    """Move fetched weights and their licence texts to their place, the weights last: they are what counts."""
-    entry = places.cache / _entry(spec)
-    entry.mkdir(exist_ok=True)
-    if (work / "LICENSES").exists() and not (entry / "LICENSES").exists():
-        (work / "LICENSES").replace(entry / "LICENSES")
-    path = (work / "whole").replace(entry / spec.file_name)
-    shutil.rmtree(work.parent)
-    _remember(spec, path, places)
-    return path
+def _keep(whole: Path, file: WeightFile, folder: Path, work: Path, places: WeightPlaces) -> None:
+    """Move a fetched file and the licence texts that came with it to their place, the file last."""
+    (folder / "LICENSES").mkdir(parents=True, exist_ok=True)
+    for text in (work / "LICENSES").glob("*"):
+        text.replace(folder / "LICENSES" / text.name)
+    _remember(file, whole.replace(folder / file.file_name), places)
 
 
-def _missing(spec: ModelSpec, places: WeightPlaces, reason: str) -> str:
+def _missing(spec: ModelSpec, file: WeightFile, places: WeightPlaces, reason: str) -> str:
     return (
-        f"{spec.name}: {spec.file_name} ({spec.size_bytes / 1e6:.1f} MB, sha256 {spec.sha256}) is neither in "
+        f"{spec.name}: {file.file_name} ({file.size_bytes / 1e6:.1f} MB, sha256 {file.sha256}) is neither in "
         f"{places.model_dir / spec.name} nor in {places.cache / spec.name}, and could not be fetched: {reason}. "
         f"Without a network: run `reelwarden models pack --out model.tar.gz {spec.name}` on a connected machine "
         f"and `tar -xzf model.tar.gz -C {places.cache}` here"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated
@@ -11,17 +12,33 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from model_zoo.domains import DOMAINS
 from model_zoo.errors import MediaError, UsageError
 from model_zoo.report import Report
-from serve.files import check_writable, write_atomically
+from model_zoo.verdict import Decision
+from serve.files import check_writable
+from serve.formats import Form, check_domains
+from serve.formats.files import forms_named, write_forms
 from serve.media import find_media
 from serve.pipeline import Analyzer
+from serve.policy import NO_POLICY
 from serve.settings import Settings, load_settings
 from serve.shown import shown
-from serve.table import findings_table, summary_line
+from serve.table import findings_table, summary_line, verdict_line
 
 FAILED = 1
+CAUGHT = 4  # by --fail-on
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+class Gate(StrEnum):
+    """From which decision on the command fails."""
+
+    BLOCK = "block"
+    REVIEW = "review"
+
+
+GATES: dict[Gate, tuple[Decision, ...]] = {Gate.BLOCK: ("block",), Gate.REVIEW: ("review", "block")}
 
 
 def analyze(
@@ -38,12 +55,21 @@ def analyze(
     biometrics: Annotated[bool | None, typer.Option(help="Compare faces with each other and the gallery.")] = None,
     offline: Annotated[bool | None, typer.Option(help="Never fetch weights.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads; all cores by default.")] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="Who decides: `default`, a policy file of your own, or `none`.")
+    ] = None,
+    fail_on: Annotated[
+        Gate | None, typer.Option(help="End with exit code 4 when a verdict is this severe, or severer.")
+    ] = None,
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help="Further forms of the report, beside it; see docs/formats.md.")
+    ] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="Print one report a line instead of tables.")] = False,
 ) -> None:
     """Analyze media and write a report for each.
 
     A single file gives OUT/report.json; a folder, or several files, give OUT/NAME/report.json, NAME being the path
-    below the folder.
+    below the folder. Every --format gives a file more beside the report, such as OUT/report.srt.
     """
     settings = load_settings(
         domains=domains,
@@ -55,27 +81,42 @@ def analyze(
         biometrics=biometrics,
         offline=offline,
         threads=threads,
+        policy=policy,
     )
+    if fail_on and settings.policy == NO_POLICY:
+        raise UsageError(f"fail-on={fail_on.value}: without a policy there is no verdict; leave out --policy none")
+    forms = forms_named(formats or ())
+    for form in forms:
+        check_domains(form, settings.domains or tuple(domain.name for domain in DOMAINS))
     people = Console(stderr=json_lines, highlight=False)
     failures: list[MediaError] = []
+    decisions: set[Decision] = set()
     inputs = _inputs(paths, out, failures)
     try:
         if inputs:
             check_writable(out)
-            _analyze_all(inputs, settings, people, json_lines, failures)
+            _analyze_all(inputs, forms, settings, people, json_lines, failures, decisions)
     except KeyboardInterrupt:
         typer.echo("interrupted: the reports of finished files are kept", err=True)
         raise typer.Exit(INTERRUPTED) from None
     for failure in failures:
         typer.echo(f"error: {shown(str(failure))}", err=True)
+    if fail_on and decisions & set(GATES[fail_on]):
+        raise typer.Exit(CAUGHT)
     if failures:
         raise typer.Exit(FAILED)
 
 
 def _analyze_all(
-    inputs: dict[Path, Path], settings: Settings, people: Console, json_lines: bool, failures: list[MediaError]
+    inputs: dict[Path, Path],
+    forms: Sequence[Form],
+    settings: Settings,
+    people: Console,
+    json_lines: bool,
+    failures: list[MediaError],
+    decisions: set[Decision],
 ) -> None:
-    """Analyze file after file with the same loaded models; a file that cannot be used is added to `failures`."""
+    """Analyze file after file with the same loaded models; adds to `failures` and to the `decisions` of policies."""
     with Analyzer(settings) as analyzer:
         for item, place in inputs.items():
             try:
@@ -83,7 +124,10 @@ def _analyze_all(
             except MediaError as error:
                 failures.append(error)
                 continue
-            write_atomically(place, report.model_dump_json(indent=2) + "\n")
+            if report.verdict:
+                decisions.add(report.verdict.decision)
+            for left_out in write_forms(report, place, forms):
+                typer.echo(f"left out: {shown(str(left_out))}", err=True)
             _show(report, place, people, json_lines)
 
 
@@ -135,4 +179,6 @@ def _show(report: Report, place: Path, people: Console, json_lines: bool) -> Non
         typer.echo(report.model_dump_json())
         return
     people.print(findings_table(report))
+    if report.verdict:
+        people.print(verdict_line(report.verdict))
     people.print(summary_line(report, place))

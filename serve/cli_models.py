@@ -52,7 +52,7 @@ def list_models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON
         else:
             state = "here" if locate(spec, _places(settings)) else "missing"
         mark = "*" if spec.default else ""
-        size = f"{spec.size_bytes / 1e6:.1f}"
+        size = f"{spec.total_bytes / 1e6:.1f}"
         table.add_row(mark, spec.name, f"{spec.domain}.{spec.role}", spec.licence.weights, size, state)
     Console().print(table)
     typer.echo("* fills its role by default", err=True)
@@ -157,7 +157,7 @@ def _facts(spec: ModelSpec, settings: Settings) -> dict[str, object]:
         "title": spec.title,
         "licence": spec.licence.weights,
         "accepted": accepts_licence(spec, settings.licences),
-        "size_bytes": spec.size_bytes,
+        "size_bytes": spec.total_bytes,
         "sha256": spec.sha256,
         "present": path is not None,
         "path": None if path is None else str(path),

@@ -45,6 +45,7 @@ def process(
     biometrics: Annotated[bool | None, typer.Option(help="Compare faces with each other and the gallery.")] = None,
     offline: Annotated[bool | None, typer.Option(help="Never fetch weights.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads; all cores by default.")] = None,
+    policy: Annotated[str | None, typer.Option(help="Who decides: `default`, a policy file, or `none`.")] = None,
 ) -> None:
     """Analyze all media of a folder, a manifest or a prefix, one NAME.json for each; run it again to go on.
 
@@ -79,6 +80,7 @@ def process(
         "biometrics": biometrics,
         "offline": offline,
         "threads": threads,
+        "policy": policy,
     }
     with Signals() as signals:
         sums, failures = run_job(lambda: load_settings(**options), job, signals)

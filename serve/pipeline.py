@@ -27,6 +27,7 @@ from serve.decode.reading import Wanted, read
 from serve.gallery import find_gallery
 from serve.media import Media, open_media
 from serve.models import Wrap, load_models, unwrapped
+from serve.policy import decide, find_policy
 from serve.settings import Settings
 from serve.summarize import summarize
 from serve.timing import Stages
@@ -75,6 +76,7 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         """
         self.settings = settings
         self.domains = tuple(by_name(name) for name in settings.domains) or DOMAINS
+        self._policy = find_policy(settings)
         self._executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="infer")
         self._models = load_models(self.domains, settings, self._executor, wrap)
         self._options = Options(settings.biometrics, find_gallery(settings, self._models))
@@ -104,7 +106,7 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         with stages("summarize"):
             parts = summarize(attempts, media, decode, sound, settings, self._options, cut_short=bool(work.stopped))
         errors = [attempt.error for attempt in attempts if attempt.error] + work.stopped
-        return Report(
+        report = Report(
             reelwarden_version=VERSION,
             media=media.facts,
             decode=decode,
@@ -114,6 +116,8 @@ class Analyzer(AbstractContextManager["Analyzer"]):
             errors=errors,
             run=Run(stage_seconds=stages.seconds(), wall_seconds=round(stages.wall_seconds(), 3)),
         )
+        verdict = decide(report, self._policy) if self._policy else None
+        return report.model_copy(update={"verdict": verdict})
 
     def _start(self, domain: Domain, settings: Settings) -> Attempt:
         models = self._models[domain.name]

@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     interval_seconds: float = Field(1.0, gt=0, le=3600, description="how often sampled domains look at the video")
     frame_detail: bool = Field(False, description="put every analyzed frame's scores and boxes into the report")
 
+    policy: str = Field("default", description="who decides: default, a policy file of your own, or none")
+
     biometrics: bool = Field(True, description="compare faces: group people, name those of the gallery")
     gallery: Path | None = Field(
         None, description="people to be named: a folder of NAME/*.jpg, or a file of `reelwarden gallery build`"

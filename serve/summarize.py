@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from model_zoo.domain import Options, Summary
 from model_zoo.ops.boxes import box_shares
-from model_zoo.report import Coverage, DecodeFacts, DomainPart, FrameBox, FrameDetail, SoundFacts
+from model_zoo.report import NO_PICTURE, NO_SOUND, Coverage, DecodeFacts, DomainPart, FrameBox, FrameDetail, SoundFacts
 from model_zoo.values import Prediction
 from serve.attempt import Attempt, kept
 from serve.media import Media
@@ -73,8 +73,8 @@ def _readers_last(attempts: Sequence[Attempt]) -> list[Attempt]:
 
 def _uncovered(coverage: Sequence[Coverage], attempt: Attempt, *, cut_short: bool) -> list[Coverage]:
     """Return the coverage when a domain was given nothing to look at or listen to: it speaks for no label."""
-    missing = "picture" if attempt.watchers else "sound"
-    reason = "the analysis ended before it" if cut_short else f"there is no {missing} in it"
+    missing = NO_PICTURE if attempt.watchers else NO_SOUND
+    reason = "the analysis ended before it" if cut_short else missing
     nothing = {"grade": "not covered", "source": None, "reason": reason}
     own = f"{attempt.domain.name}/"
     return [

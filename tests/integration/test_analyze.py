@@ -225,3 +225,56 @@ def test_ctrl_c_keeps_finished_reports_and_leaves_no_half_written_file(tmp_path:
     assert "interrupted" in errors
     assert "Traceback" not in errors
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["report.json"]
+
+
+def test_the_gate_closes_on_what_a_policy_of_ones_own_blocks(tmp_path: Path) -> None:
+    policy = tmp_path / "cats.yaml"
+    policy.write_text(
+        "schema: reelwarden.policy/1\nname: cats\nversion: 1\ndomains:\n  objects: {labels: {cat: block}}\n", "utf-8"
+    )
+    words = (MEDIA / "images" / "cat.png", "--domains", "objects", "--out", tmp_path)
+    closed = analyze(*words, "--fail-on", "review", REELWARDEN_POLICY=str(policy))
+    assert closed.returncode == 4, closed.stderr
+    assert "block by the policy cats: cat" in closed.stdout
+    verdict = report_of(tmp_path / "report.json").verdict
+    assert verdict is not None
+    assert [(reason.domain, reason.label, reason.decision) for reason in verdict.reasons] == [
+        ("objects", "cat", "block")
+    ]
+    assert analyze(*words, "--policy", policy).returncode == 0
+
+
+def test_without_a_policy_there_is_no_verdict_and_no_gate(tmp_path: Path) -> None:
+    words = (MEDIA / "images" / "cat.png", "--domains", "shots", "--out", tmp_path, "--policy", "none")
+    assert analyze(*words).returncode == 0
+    assert report_of(tmp_path / "report.json").verdict is None
+    refused = analyze(*words, "--fail-on", "block")
+    assert refused.returncode == 2
+    assert "without a policy there is no verdict" in refused.stderr
+
+
+def test_further_forms_are_written_beside_the_report(tmp_path: Path) -> None:
+    cat = MEDIA / "images" / "cat.png"
+    answer = analyze(
+        cat,
+        "--domains",
+        "objects",
+        "--out",
+        tmp_path,
+        "--format",
+        "csv,jsonl",
+        "--format",
+        "rekognition-label-detection",
+    )
+    assert answer.returncode == 0, answer.stderr
+    labels = json.loads((tmp_path / "report.rekognition-label-detection.json").read_text("utf-8"))["Labels"]
+    assert {item["Label"]["Name"] for item in labels} >= {"cat"}
+    assert '"objects","cat","finding"' in (tmp_path / "report.csv").read_text("utf-8")
+    assert "cat" in (tmp_path / "report.jsonl").read_text("utf-8")
+
+
+def test_a_form_that_can_never_be_filled_is_refused_before_any_work(tmp_path: Path) -> None:
+    answer = analyze(MEDIA / "images" / "cat.png", "--domains", "objects", "--out", tmp_path, "--format", "srt")
+    assert answer.returncode == 2
+    assert "the form srt needs the domain transcription; add it to the domains to run" in answer.stderr
+    assert not (tmp_path / "report.json").exists()

@@ -140,7 +140,7 @@ def test_a_job_that_is_killed_at_any_moment_goes_on_as_if_it_had_not(folder: Pat
     assert answers(folder) == expected
     assert last["counts"]["inputs"] == last["counts"]["done"] + last["counts"]["kept"] == 10
     assert last["counts"]["kept"] > 0
-    assert [path for path in (folder / "out").rglob(".*")] == []
+    assert list((folder / "out").rglob(".*")) == []
 
 
 def test_a_worker_that_is_killed_loses_nothing(folder: Path) -> None:

@@ -11,7 +11,7 @@ import typer.main
 
 from serve.cli import app
 from tests.conftest import ROOT
-from tools import benchmarks_page, settings_page
+from tools import benchmarks_page, formats_page, policy_page, settings_page
 
 PAGES = sorted(path for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("model_zoo/*/README.md")])
 
@@ -23,16 +23,18 @@ def test_links_lead_somewhere(path: Path) -> None:
     assert not missing
 
 
-@pytest.mark.parametrize("module", [settings_page, benchmarks_page], ids=lambda module: module.PAGE.name)
+@pytest.mark.parametrize(
+    "module", [settings_page, benchmarks_page, policy_page, formats_page], ids=lambda module: module.PAGE.name
+)
 def test_a_generated_page_is_what_make_docs_writes(module: ModuleType) -> None:
     assert module.PAGE.read_text("utf-8") == module.page()
 
 
 def test_every_command_in_the_docs_exists() -> None:
     root = typer.main.get_command(app)
-    known = set(root.commands)
-    known |= {f"models {name}" for name in root.commands["models"].commands}
-    command = re.compile(r"^(?:\$ )?reelwarden (models \w+|\w+)", re.MULTILINE)
+    groups = {name: command.commands for name, command in root.commands.items() if hasattr(command, "commands")}
+    known = set(root.commands) | {f"{name} {below}" for name, commands in groups.items() for below in commands}
+    command = re.compile(rf"^(?:\$ )?reelwarden ((?:{'|'.join(groups)}) \w+|\w+)", re.MULTILINE)
     said = {words for path in PAGES for words in command.findall(path.read_text("utf-8"))}
     assert said
     assert said <= known

@@ -13,7 +13,7 @@ import pytest
 from model_zoo.manifest import ModelSpec
 from model_zoo.packing import pack
 from model_zoo.weights import WeightPlaces, ensure, ensure_all, licence_texts
-from tests.unit.weights_fixtures import CONTENT, places_in, tiny
+from tests.unit.weights_fixtures import CONTENT, places_in, tiny, tiny_with_tokenizer
 
 
 @pytest.fixture
@@ -48,6 +48,19 @@ def test_a_bundle_holds_weights_licences_and_a_list(specs: list[ModelSpec], tmp_
     assert entry["file"] == "first/first.onnx"
     assert entry["sha256"] == specs[0].sha256
     assert entry["licence"] == "MIT"
+
+
+def test_a_bundle_holds_the_further_files_of_a_model(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("inside/weights", CONTENT)
+        archive.writestr("inside/tokenizer.json", b"{}")
+    spec = tiny_with_tokenizer(tmp_path, "all.zip", b"{}")
+    with tarfile.open(packed([spec], tmp_path / "a")) as bundle:
+        assert {"tiny/tiny.onnx", "tiny/tokenizer.json"} <= set(bundle.getnames())
+        bundle.extractall(tmp_path / "unpacked", filter="data")
+    (tmp_path / "all.zip").unlink()
+    path = ensure(spec, WeightPlaces(tmp_path / "unpacked", tmp_path / "no", offline=True))
+    assert path == tmp_path / "unpacked" / "tiny" / "tiny.onnx"
 
 
 def test_the_same_weights_give_the_same_bundle(specs: list[ModelSpec], tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from model_zoo.errors import WeightsError
 from model_zoo.weights import WeightPlaces, ensure, ensure_all, licence_texts, locate, verify
-from tests.unit.weights_fixtures import CONTENT, SHA256, places_in, tiny
+from tests.unit.weights_fixtures import CONTENT, SHA256, places_in, tiny, tiny_with_tokenizer
 
 
 def put(path: Path, content: bytes = CONTENT) -> Path:
@@ -172,3 +172,43 @@ def test_verify_reads_the_whole_file_every_time(tmp_path: Path) -> None:
     path.write_bytes(b"x" + CONTENT[1:])
     with pytest.raises(WeightsError, match="was removed"):
         verify(spec, places)
+
+
+TOKENIZER = b'{"model": "a few words"}'
+
+
+def test_the_further_files_of_a_model_lie_beside_its_weights(tmp_path: Path) -> None:
+    zipped(tmp_path / "all.zip", **{"weights": CONTENT, "tokenizer.json": TOKENIZER})
+    path = ensure(tiny_with_tokenizer(tmp_path, "all.zip", TOKENIZER), places_in(tmp_path))
+    assert path.read_bytes() == CONTENT
+    assert path.with_name("tokenizer.json").read_bytes() == TOKENIZER
+    assert [text.read_text() for text in licence_texts(path).values()] == ["do as you please"]
+
+
+def test_weights_without_their_further_files_are_fetched_again(tmp_path: Path) -> None:
+    zipped(tmp_path / "all.zip", **{"weights": CONTENT, "tokenizer.json": TOKENIZER})
+    places = places_in(tmp_path)
+    spec = tiny_with_tokenizer(tmp_path, "all.zip", TOKENIZER)
+    alone = put(places.cache / "tiny" / "tiny.onnx")
+    assert locate(spec, places) is None
+    assert ensure(spec, places) != alone
+
+
+def test_a_wrong_further_file_is_refused_by_name_and_only_it_is_fetched_again(tmp_path: Path) -> None:
+    zipped(tmp_path / "all.zip", **{"weights": CONTENT, "tokenizer.json": TOKENIZER})
+    places = places_in(tmp_path)
+    spec = tiny_with_tokenizer(tmp_path, "all.zip", TOKENIZER)
+    path = ensure(spec, places)
+    weights_before = path.stat().st_ino
+    path.with_name("tokenizer.json").write_bytes(b"something else")
+    with pytest.raises(WeightsError, match=r"tokenizer\.json has sha256 .*was removed"):
+        ensure(spec, places)
+    assert ensure(spec, places).with_name("tokenizer.json").read_bytes() == TOKENIZER
+    assert path.stat().st_ino == weights_before
+
+
+def test_a_further_file_that_cannot_be_had_is_named(tmp_path: Path) -> None:
+    zipped(tmp_path / "all.zip", weights=CONTENT)
+    spec = tiny_with_tokenizer(tmp_path, "all.zip", TOKENIZER, source="file:nowhere.json")
+    with pytest.raises(WeightsError, match=r"tiny: tokenizer\.json .*there is no file"):
+        ensure(spec, places_in(tmp_path))

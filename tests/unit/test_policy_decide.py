@@ -1,0 +1,255 @@
+"""What a policy makes of a report: thresholds, levels, durations, hints, and what the report cannot say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from model_zoo.report import NO_PICTURE, Coverage, DomainPart, Report, ReportedError
+from model_zoo.severity import severities
+from model_zoo.verdict import Verdict
+from serve.cli import app
+from serve.policy import NamedPolicy, decide, find_policy
+from serve.policy.load import read_policy
+from serve.settings import load_settings
+from tests.unit.report_fixtures import everything, finding, moderation, report, toxicity, with_parents
+
+HEAD = "schema: reelwarden.policy/1\nname: mine\nversion: 1\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def policy(folder: Path, body: str) -> NamedPolicy:
+    path = folder / "mine.yaml"
+    path.write_text(HEAD + body, "utf-8")
+    return read_policy(path, load_settings())
+
+
+def default() -> NamedPolicy:
+    found = find_policy(load_settings())
+    assert found is not None
+    return found
+
+
+def caught(verdict: Verdict) -> list[tuple[str, str]]:
+    return [(reason.label, reason.decision) for reason in verdict.reasons]
+
+
+@pytest.mark.parametrize(
+    ("confidence", "decision"), [(0.69, "allow"), (0.7, "review"), (0.89, "review"), (0.9, "block")]
+)
+def test_the_peak_confidence_decides(folder: Path, confidence: float, decision: str) -> None:
+    mine = policy(folder, "domains:\n  moderation: {labels: {Explicit: {review: 0.7, block: 0.9}}}\n")
+    verdict = decide(report(moderation=moderation(finding("Explicit", 1, 2, confidence))), mine)
+    assert verdict.decision == decision
+
+
+def test_the_verdict_names_the_policy_and_the_segments_that_caused_it(folder: Path) -> None:
+    mine = policy(folder, "domains:\n  moderation: {labels: {Explicit: {review: 0.7, block: 0.9}}}\n")
+    found = moderation(finding("Explicit", 1, 2, 0.8), finding("Explicit", 5, 6.5, 0.93))
+    verdict = decide(report(moderation=found), mine)
+    assert (verdict.policy, verdict.policy_version, verdict.policy_sha256) == ("mine", 1, mine.sha256)
+    severest, other = verdict.reasons
+    assert (severest.decision, severest.start_seconds, severest.end_seconds) == ("block", 5, 6.5)
+    assert (severest.confidence, severest.threshold) == (0.93, 0.9)
+    assert severest.rule == "moderation.labels.Explicit: {review: 0.7, block: 0.9}"
+    assert (other.decision, other.start_seconds) == ("review", 1)
+
+
+def test_the_nearest_rule_counts(folder: Path) -> None:
+    mine = policy(
+        folder,
+        "domains:\n  moderation:\n    levels: {3: review}\n    any: block\n    labels:\n"
+        "      Swimwear or Underwear: allow\n      Male Swimwear or Underwear: review\n",
+    )
+    verdict = decide(
+        report(
+            moderation=moderation(
+                *with_parents("Female Swimwear or Underwear", 0, 1),  # allowed by the rule of its parent
+                finding("Male Swimwear or Underwear", 0, 1),  # a rule of its own
+                finding("Corpses", 2, 3),  # the rule of level 3
+                finding("Gambling", 4, 5),  # any
+            )
+        ),
+        mine,
+    )
+    assert caught(verdict) == [
+        ("Gambling", "block"),
+        ("Male Swimwear or Underwear", "review"),
+        ("Corpses", "review"),
+    ]
+
+
+def test_short_segments_of_a_video_do_not_count_but_pictures_have_no_duration(folder: Path) -> None:
+    mine = policy(folder, "min_seconds: 2\ndomains:\n  moderation: {labels: {Violence: {block: 0.5}}}\n")
+    part = moderation(finding("Violence", 1, 2.5), covered=("Violence",))
+    assert decide(report(moderation=part), mine).decision == "allow"
+    assert decide(report("image", moderation=part), mine).decision == "block"
+
+
+def test_the_minimum_duration_of_a_rule_wins_over_the_domain_and_the_policy(folder: Path) -> None:
+    mine = policy(
+        folder,
+        "min_seconds: 9\ndomains:\n  moderation:\n    min_seconds: 5\n    labels:\n      Violence: {block: 0.5}\n"
+        "      Alcohol: {block: 0.5, min_seconds: 1}\n",
+    )
+    found = moderation(finding("Violence", 0, 4), finding("Alcohol", 0, 4), finding("Violence", 0, 5))
+    assert [(r.label, r.end_seconds) for r in decide(report(moderation=found), mine).reasons] == [
+        ("Alcohol", 4),
+        ("Violence", 5),
+    ]
+
+
+@pytest.mark.parametrize(("hints", "decision"), [("ignore", "allow"), ("review", "review")])
+def test_a_hint_never_blocks(folder: Path, hints: str, decision: str) -> None:
+    mine = policy(folder, f"hints: {hints}\ndomains:\n  moderation: {{labels: {{Weapons: block}}}}\n")
+    verdict = decide(report(moderation=moderation(finding("Weapons", 1, 2, 1.0, "hint"))), mine)
+    assert verdict.decision == decision
+
+
+def test_a_domain_may_treat_hints_in_its_own_way(folder: Path) -> None:
+    mine = policy(folder, "hints: ignore\ndomains:\n  moderation: {hints: review, labels: {Weapons: {review: 0.5}}}\n")
+    verdict = decide(report(moderation=moderation(finding("Weapons", 1, 2, 0.6, "hint"))), mine)
+    assert caught(verdict) == [("Weapons", "review")]
+
+
+def failed(domain: str) -> Report:
+    error = ReportedError(domain=domain, type="BackendError", message="the model broke")
+    return report(moderation=moderation()).model_copy(update={"complete": False, "errors": [error]})
+
+
+def test_a_failed_domain_is_never_allowed_silently() -> None:
+    verdict = decide(failed("toxicity"), default())
+    assert verdict.decision == "review"
+    (reason,) = verdict.reasons
+    assert (reason.kind, reason.domain, reason.label, reason.rule) == (
+        "error", "toxicity", "BackendError", "on_error: review",
+    )  # fmt: skip
+
+
+def test_what_a_failed_domain_leads_to_can_be_set_for_each(folder: Path) -> None:
+    mine = policy(folder, "on_error: block\ndomains:\n  moderation: {any: block}\n  labels: {on_error: allow}\n")
+    assert decide(failed("labels"), mine).decision == "allow"
+    assert decide(failed("objects"), mine).decision == "block"
+
+
+@pytest.mark.parametrize("place", ["decode", "sound"])
+def test_media_that_break_off_are_never_allowed_silently(place: str) -> None:
+    whole = report(moderation=moderation())
+    facts = getattr(whole, place).model_copy(update={"truncated": True})
+    verdict = decide(whole.model_copy(update={"complete": False, place: facts}), default())
+    assert [(reason.kind, reason.decision) for reason in verdict.reasons] == [("incomplete", "review")]
+
+
+def test_an_analysis_that_ended_early_counts_as_incomplete(folder: Path) -> None:
+    error = ReportedError(domain=None, type="Stopped", message="the time was over")
+    found = report(moderation=moderation()).model_copy(update={"complete": False, "errors": [error]})
+    mine = policy(folder, "on_error: allow\non_incomplete: block\ndomains:\n  moderation: {any: block}\n")
+    assert [(reason.kind, reason.label) for reason in decide(found, mine).reasons] == [("incomplete", "Stopped")]
+
+
+def test_labels_that_nothing_looked_for_are_listed_and_can_decide(folder: Path) -> None:
+    body = "domains:\n  moderation:\n    labels: {Explicit: block, Corpses: {block: 0.5%s}}\n"
+    found = report(moderation=moderation(covered=("Explicit",)))
+    quiet = decide(found, policy(folder, body % ""))
+    assert quiet.decision == "allow"
+    assert [(entry.label, entry.reason) for entry in quiet.not_covered] == [
+        ("Corpses", "none of the models that ran knows it")
+    ]
+    strict = decide(found, policy(folder, body % ", on_not_covered: review"))
+    assert [(reason.kind, reason.label, reason.decision) for reason in strict.reasons] == [
+        ("not covered", "Corpses", "review")
+    ]
+
+
+def test_a_level_relies_on_every_label_of_it(folder: Path) -> None:
+    mine = policy(folder, "domains:\n  moderation: {levels: {1: review}}\n")
+    missing = {entry.label for entry in decide(report(moderation=moderation()), mine).not_covered}
+    assert {"Violence", "Gambling"} <= missing
+    assert not {"Explicit", "Corpses"} & missing
+
+
+def test_weak_evidence_alone_does_not_cover_a_label_where_hints_are_ignored(folder: Path) -> None:
+    part = DomainPart(coverage=[Coverage(label="Weapons", grade="weak evidence", source="objects/some_model")])
+    body = "hints: %s\ndomains:\n  moderation: {labels: {Weapons: review}}\n"
+    (entry,) = decide(report(moderation=part), policy(folder, body % "ignore")).not_covered
+    assert entry.reason == "only weak evidence covers it, and hints are ignored"
+    assert not decide(report(moderation=part), policy(folder, body % "review")).not_covered
+
+
+def test_a_domain_that_did_not_run_is_listed_once_and_by_default_calls_a_person() -> None:
+    verdict = decide(report(), default())
+    assert verdict.decision == "review"
+    assert [(entry.domain, entry.label) for entry in verdict.not_covered] == [
+        ("moderation", "every label"),
+        ("toxicity", "every label"),
+    ]
+
+
+def test_a_recording_without_a_picture_is_not_reviewed_for_what_cannot_be_seen() -> None:
+    part = DomainPart(coverage=[Coverage(label="Explicit", grade="not covered", reason=NO_PICTURE)])
+    verdict = decide(report("audio", moderation=part), default())
+    assert verdict.decision == "allow"
+    assert "Explicit" not in {entry.label for entry in verdict.not_covered}
+
+
+def test_the_default_policy_blocks_and_reviews_what_its_page_says() -> None:
+    sure = report(moderation=moderation(*with_parents("Exposed Male Genitalia", 1, 2, 0.95)), toxicity=toxicity())
+    verdict = decide(sure, default())
+    assert verdict.decision == "block"
+    assert ("insult", "review") in caught(verdict)
+    kissing = report(moderation=moderation(finding("Kissing on the Lips", 1, 9, 0.99)))
+    assert decide(kissing, default()).decision == "allow"
+
+
+def test_severity_is_that_of_the_severest_segment_and_missing_where_nothing_looked() -> None:
+    found = report(
+        moderation=moderation(finding("Explicit", 1, 2, 0.95), finding("Weapons", 1, 2, 0.99, "hint")),
+        toxicity=toxicity(),
+    )
+    assert severities(found.domains) == {"Hate": 2, "Sexual": 6, "Violence": 0}
+    assert severities(report(moderation=moderation()).domains) == {"Sexual": 0}
+
+
+def test_a_hint_counts_as_low_severity_at_most() -> None:
+    part = moderation(finding("Violence", 1, 2, 1.0, "hint"))
+    assert severities({"moderation": part}) == {"Sexual": 0, "Violence": 2}
+
+
+def test_weak_evidence_that_finds_nothing_says_nothing_of_severity() -> None:
+    part = DomainPart(coverage=[Coverage(label="Violence", grade="weak evidence", source="objects/some_model")])
+    assert severities({"moderation": part}) == {}
+
+
+def test_explain_says_what_was_caught_and_why_the_rest_was_not(folder: Path) -> None:
+    path = folder / "report.json"
+    path.write_text(everything().model_dump_json(), "utf-8")
+    answer = CliRunner().invoke(app, ["policy", "explain", "default", str(path)])
+    assert answer.exit_code == 0
+    lines = answer.stdout.splitlines()
+    assert lines[0] == "block: clip.mp4, by default version 1"
+    assert "block  moderation Explicit 2.00-4.00 s at 0.95 <- moderation.labels.Explicit: {review: 0.7, block: 0.9, " \
+        "on_not_covered: review}" in lines  # fmt: skip
+    assert any(line.startswith("allow  moderation Weapons") and "hints are ignored" in line for line in lines)
+    assert lines[-1].startswith("severity: Hate 2, Sexual 6")
+
+
+def test_explain_prints_the_same_verdict_as_an_analysis_carries(folder: Path) -> None:
+    path = folder / "report.json"
+    path.write_text(everything().model_dump_json(), "utf-8")
+    answer = CliRunner().invoke(app, ["policy", "explain", "default", str(path), "--json"])
+    assert Verdict.model_validate_json(answer.stdout) == decide(everything(), default())
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema_version": "reelwarden.report/9"}', "[" * 100_000])
+def test_what_is_no_report_is_refused_in_one_line(folder: Path, text: str) -> None:
+    path = folder / "report.json"
+    path.write_text(text, "utf-8")
+    answer = CliRunner().invoke(app, ["policy", "explain", "default", str(path)])
+    assert answer.exit_code != 0
+    assert "not a report" in str(answer.exception)
