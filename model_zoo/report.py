@@ -69,6 +69,10 @@ class DecodeFacts(ReportModel):
 
     backend: str
     backend_reason: str
+    fallback_reason: str | None = Field(
+        default=None,
+        description="why and from when on the CPU decoded what the GPU should have; null where it did not",
+    )
     strategy: Literal["all", "skip_nonreference", "seek", "keyframes", "image", "none"]
     strategy_reason: str
     interval_seconds: float = Field(description="shortest asked sampling interval; 0 is every frame")
@@ -201,6 +205,7 @@ class Run(ReportModel):
         default_factory=dict, description="wall seconds by stage of the analyzing thread; decoding runs beside it"
     )
     wall_seconds: float
+    request_id: str | None = Field(default=None, description="of the HTTP request, as logs name it")
 
 
 class Report(ReportModel):

@@ -12,8 +12,8 @@ from serve.process.outputs import Outputs
 from serve.process.shards import Shard
 from serve.process.summary import FAILURES, Entry, Failure, State, Summary, Totals, totals
 
-_LEAST_PAUSE_SECONDS = 1.0  # between two writings
-_PAUSE_SHARE = 20  # times as long as the last one took
+_LEAST_PAUSE_SECONDS = 0.1  # between two writings
+_PAUSE_SHARE = 5  # times as long as the last one took: what a killed job has to do again stays small
 
 
 class Ledger:

@@ -18,6 +18,8 @@ from serve.version import VERSION
 NOT_IN_THE_ANSWER = frozenset(
     {"cache", "licences", "manifests", "model_dir", "models", "offline", "threads"}  # models are named by their sha256
     | {"max_bytes", "max_pixels", "max_side", "max_duration_seconds"}  # they forbid or allow, and change nothing
+    | {"host", "port", "max_body_bytes", "deadline_seconds", "drain_seconds"}  # of the server alone
+    | {"pictures_at_once", "videos_at_once", "most_waiting"}
 )
 PREFIXES_NOT_IN_THE_ANSWER = ("fetch_",)
 
