@@ -21,7 +21,7 @@ LISTS = (
 )  # fmt: skip
 OVERALL = "toxicity"
 _MOST_LOGIT, _LOGIT_SCALE = 6.0, 0.25  # so that all features are of like size
-_VECTOR_SCALE = 3.0
+_VECTOR_SCALE = 1.5
 
 
 class Heads(BaseModel):
