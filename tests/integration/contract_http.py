@@ -297,7 +297,8 @@ def test_accept_and_the_option_format_choose_the_output_form(http: httpx.Client)
 
 
 def test_the_policy_may_be_left_out(http: httpx.Client) -> None:
-    assert lasting(post(http, CAT.read_bytes(), None))["verdict"]["decision"]
+    as_set = lasting(post(http, CAT.read_bytes(), None))["verdict"]
+    assert lasting(http.post("/invocations?policy=default", content=CAT.read_bytes()))["verdict"] == as_set
     assert lasting(http.post("/invocations?policy=none", content=CAT.read_bytes()))["verdict"] is None
     assert http.post("/invocations?policy=/etc/passwd", content=CAT.read_bytes()).status_code == 400
 
