@@ -23,7 +23,7 @@ class Stretch:
 
     text: str
     start: int
-    among: int = 1  # how many of its kind the text has
+    among: int = 1  # how many sentences of the text are rated by themselves, where it is one
 
     @property
     def words(self) -> int:
@@ -45,7 +45,7 @@ def stretches(text: str) -> list[Stretch]:
         else:
             joined.append(sentence)
     alone = [sentence for sentence in sentences if sentence not in joined and sentence.words >= LEAST_WORDS]
-    return [replace(part, among=len(kind)) for kind in (joined, alone) for part in kind]
+    return joined + [replace(sentence, among=len(alone)) for sentence in alone]
 
 
 def passages(text: str, parts: Sequence[Stretch], flagged: Mapping[str, Sequence[float]]) -> tuple[Passage, ...]:

@@ -96,7 +96,7 @@ def _scores(parts: Sequence[Stretch], models: Mapping[str, Loaded]) -> dict[str,
 
 
 def discounted(scores: Scores, among: Scores) -> Scores:
-    """Divide the odds of each part by the number of parts: of many sentences, some look bad by chance."""
+    """Divide the odds of a sentence by the number of sentences: of many, some look bad by chance."""
     return scores / (scores + (1 - scores) * among)
 
 
