@@ -13,6 +13,7 @@ from serve.cli_analyze import analyze
 from serve.cli_gallery import app as gallery_app
 from serve.cli_models import app as models_app
 from serve.cli_policy import app as policy_app
+from serve.cli_review import app as review_app
 from serve.schema import report_schema
 from serve.shown import shown
 from serve.version import VERSION
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.add_typer(models_app, name="models", help="List, fetch, verify, describe and pack model weights.")
 app.add_typer(gallery_app, name="gallery", help="Build galleries of people to be named.")
 app.add_typer(policy_app, name="policy", help="Check policies, and explain what they make of a report.")
+app.add_typer(review_app, name="review", help="Let a person look at a report and decide.")
 app.command()(analyze)
 
 

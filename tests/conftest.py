@@ -12,12 +12,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MEDIA = ROOT / "tests" / "media"
 RICH_MEDIA = (ROOT / os.environ.get("REELWARDEN_TEST_MEDIA", "../shared/media")).resolve()
+CHROMIUM = "/usr/bin/chromium"
 REQUIRED = set(filter(None, os.environ.get("REELWARDEN_REQUIRE", "").split(",")))
 
 
 NEEDS = {
     "media": (RICH_MEDIA.is_dir(), f"no folder {RICH_MEDIA}: set REELWARDEN_TEST_MEDIA"),
     "gpu": (Path("/dev/nvidia0").exists(), "no NVIDIA GPU"),
+    "browser": (Path(CHROMIUM).exists(), f"no {CHROMIUM}: apt-get install chromium"),
     "npm": (shutil.which("npm") is not None, "npm is not installed"),
 }
 

@@ -54,11 +54,11 @@ class Scaler:
     def _whole(self, frame: VideoFrame) -> Picture:
         """Return the whole frame as it is stored, scaled to its place."""
         if (frame.width, frame.height) == self._first_size:
-            return _as_array(self._to_rgb(frame, *self._size))
+            return as_array(self._to_rgb(frame, *self._size))
         width, height = fitted(frame.width, frame.height, self._first_size, self._size)
         left, top = (self._size[0] - width) // 2, (self._size[1] - height) // 2
         canvas = np.full((self._size[1], self._size[0], 3), self._pad, np.uint8)
-        canvas[top : top + height, left : left + width] = _as_array(self._to_rgb(frame, width, height))
+        canvas[top : top + height, left : left + width] = as_array(self._to_rgb(frame, width, height))
         return canvas
 
     def _to_rgb(self, frame: VideoFrame, width: int, height: int) -> VideoFrame:
@@ -139,7 +139,7 @@ def _has_halved_colour(frame: VideoFrame) -> bool:
     return len(planes) >= 3 and not frame.format.is_rgb and planes[1].width < planes[0].width
 
 
-def _as_array(picture: VideoFrame) -> Picture:
+def as_array(picture: VideoFrame) -> Picture:
     """View an rgb24 frame as (H, W, 3) without copying it."""
     plane = picture.planes[0]
     lines = np.frombuffer(memoryview(plane), np.uint8).reshape(picture.height, plane.line_size)

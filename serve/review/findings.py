@@ -1,0 +1,140 @@
+"""What a person is asked about: the flagged stretches of time of a report, each once, in time order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from model_zoo.moderation.schema import ModerationPart, ModerationSegment
+from model_zoo.report import Report, Segment
+from model_zoo.toxicity.schema import ToxicityPart
+from model_zoo.verdict import Decision, Reason
+from serve.review.parts import part_of
+
+Key = tuple[str, str, float, float]  # domain, label, start and end in seconds
+Stretch = tuple[float, float]  # start and end in seconds
+
+# the domains whose every segment says that something may be wrong
+FLAGGING = ("moderation", "toxicity")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A flagged stretch of time."""
+
+    domain: str
+    label: str
+    start_seconds: float
+    end_seconds: float
+    peak_seconds: float
+    confidence: float  # at the peak
+    is_hint: bool
+    path: tuple[str, ...] = ()  # the labels above it
+    origin: str | None = None  # of toxic language: speech, screen, text
+    evidence: tuple[str, ...] = ()  # in words
+    verdict: Decision | None = None  # what the policy makes of it
+    rule: str | None = None  # of the policy
+
+    @property
+    def is_seen(self) -> bool:
+        """Say whether it can be seen; what is only said cannot."""
+        return self.origin not in ("speech", "text")
+
+    @property
+    def key(self) -> Key:
+        """Return what tells it from every other."""
+        return self.domain, self.label, self.start_seconds, self.end_seconds
+
+
+def findings(report: Report) -> list[Finding]:
+    """Return the most specific flagged segments, and every segment that the verdict rests on."""
+    found = {finding.key: finding for finding in (*_moderation(report), *_toxicity(report))}
+    for reason in report.verdict.reasons if report.verdict else []:
+        key = (reason.domain, reason.label, reason.start_seconds, reason.end_seconds)
+        finding = found.get(key) or _named_by(reason, report)
+        if finding is not None:
+            found[key] = replace(finding, verdict=reason.decision, rule=reason.rule)
+    return sorted(found.values(), key=lambda finding: (finding.start_seconds, finding.end_seconds, finding.key))
+
+
+def veiled(report: Report) -> list[Stretch]:
+    """Return the stretches whose picture is hidden until somebody asks for it, in time order, none overlapping.
+
+    A sample speaks for the time up to its neighbours, so that a stretch reaches one interval further at both ends.
+    Where a domain that flags has failed, nothing is known to be harmless.
+    """
+    if any(error.domain in FLAGGING for error in report.errors):
+        return [(0.0, length_seconds(report))]
+    margin = max(report.decode.interval_seconds, 1.0)
+    joined: list[Stretch] = []
+    for finding in filter(lambda finding: finding.is_seen, findings(report)):
+        start, end = max(0.0, finding.start_seconds - margin), finding.end_seconds + margin
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def length_seconds(report: Report) -> float:
+    """Return how long the media is: as long as anything in the report reaches."""
+    ends = [segment.end_seconds for part in report.domains.values() for segment in part.segments]
+    heard = report.sound.heard_seconds if report.sound else 0.0
+    return max([report.media.duration_seconds or 0.0, report.decode.analyzed_seconds, heard, *ends])
+
+
+def _moderation(report: Report) -> Iterator[Finding]:
+    segments = part_of(report, "moderation", ModerationPart).segments
+    parents = {segment.label: segment.parent for segment in segments}
+    for segment in segments:
+        if any(other.parent == segment.label and _overlap(segment, other) for other in segments):
+            continue  # the label below it says more
+        evidence = tuple(
+            f"{item.source}: {item.label} {item.confidence:.2f} ({item.grade})" for item in segment.evidence
+        )
+        yield replace(_finding("moderation", segment), path=_path(segment, parents), evidence=evidence)
+
+
+def _toxicity(report: Report) -> Iterator[Finding]:
+    for segment in part_of(report, "toxicity", ToxicityPart).segments:
+        yield replace(_finding("toxicity", segment), origin=segment.origin)
+
+
+def _named_by(reason: Reason, report: Report) -> Finding | None:
+    """Find the segment of any domain that a reason names; None for a reason that is no segment, like an error."""
+    part = report.domains.get(reason.domain)
+    for segment in part.segments if part else []:
+        if (segment.label, segment.start_seconds, segment.end_seconds) == (
+            reason.label,
+            reason.start_seconds,
+            reason.end_seconds,
+        ):
+            return _finding(reason.domain, segment)
+    return None
+
+
+def _finding(domain: str, segment: Segment) -> Finding:
+    return Finding(
+        domain=domain,
+        label=segment.label,
+        start_seconds=segment.start_seconds,
+        end_seconds=segment.end_seconds,
+        peak_seconds=segment.peak_seconds,
+        confidence=segment.peak_confidence,
+        is_hint=segment.status == "hint",
+    )
+
+
+def _path(segment: ModerationSegment, parents: dict[str, str | None]) -> tuple[str, ...]:
+    above: list[str] = []
+    label = segment.parent
+    while label is not None and label not in above:
+        above.insert(0, label)
+        label = parents.get(label)
+    return tuple(above)
+
+
+def _overlap(one: Segment, other: Segment) -> bool:
+    return (one.start_seconds < other.end_seconds and other.start_seconds < one.end_seconds) or (
+        one.start_seconds == other.start_seconds
+    )

@@ -1,0 +1,198 @@
+"""What a reviewer is asked about, and what becomes of the answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from model_zoo.errors import UsageError
+from model_zoo.report import Report, ReportedError
+from model_zoo.toxicity.schema import Passage
+from model_zoo.verdict import Reason
+from serve.cli import app
+from serve.review import merged, page, read_decisions, report_sha256
+from serve.review.findings import findings, veiled
+from serve.review.lanes import lanes
+from serve.review.overlays import overlays
+from serve.review.page import clock, words
+from serve.review.source import MediaSource
+from serve.review.words import lines, pieces
+from tests.conftest import MEDIA
+from tests.review_reports import demo_report
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    return demo_report(MEDIA / "demo.mp4")
+
+
+def decisions(report: Report, **more: Any) -> str:
+    segment = {"domain": "toxicity", "label": "insult", "start_seconds": 21.5, "end_seconds": 26.0}
+    document = {
+        "reviewer": "Ada",
+        "reviewed_at": "2026-11-24T15:00:00Z",
+        "report_sha256": report_sha256(report),
+        "segments": [segment | {"decision": "reject", "note": "irony"}],
+    }
+    return json.dumps(document | more)
+
+
+def test_the_most_specific_label_is_asked_about_with_its_path_and_the_rule(report: Report) -> None:
+    weapons, insult = findings(report)
+    assert (weapons.label, weapons.path, weapons.verdict) == ("Weapons", ("Violence",), "block")
+    assert weapons.rule == "Weapons at 0.50 or more"
+    assert (insult.domain, insult.origin, insult.verdict) == ("toxicity", "speech", None)
+
+
+def test_a_reason_of_any_domain_becomes_a_finding_and_an_error_does_not(report: Report) -> None:
+    assert report.verdict
+    of_objects = Reason(
+        decision="review",
+        rule="people",
+        domain="objects",
+        label="person",
+        start_seconds=15.0,
+        end_seconds=18.0,
+        confidence=0.9,
+    )
+    of_an_error = of_objects.model_copy(update={"domain": "labels", "label": "failed"})
+    verdict = report.verdict.model_copy(update={"reasons": [of_objects, of_an_error]})
+    found = findings(report.model_copy(update={"verdict": verdict}))
+    assert [(finding.domain, finding.verdict) for finding in found] == [
+        ("moderation", None),
+        ("objects", "review"),
+        ("toxicity", None),
+    ]
+
+
+def test_pictures_are_hidden_one_sample_beyond_what_is_seen_and_not_for_what_is_said(report: Report) -> None:
+    assert veiled(report) == [(14.0, 19.0)]
+
+
+def test_everything_is_hidden_where_moderation_failed(report: Report) -> None:
+    error = ReportedError(domain="moderation", type="RuntimeError", message="out of memory")
+    assert veiled(report.model_copy(update={"errors": [error]})) == [(0.0, 31.2)]
+
+
+def test_labels_share_a_row_only_where_they_never_meet(report: Report) -> None:
+    numbers = {finding.key: number for number, finding in enumerate(findings(report))}
+    by_domain = {lane.domain: lane for lane in lanes(report, numbers)}
+    rows = by_domain["moderation"].rows
+    assert [[bar.label for bar in row] for row in rows] == [["Violence"], ["Weapons"]]
+    assert [bar.finding for row in rows for bar in row] == [None, 0]
+    assert list(by_domain) == list(report.domains)
+
+
+def test_boxes_come_from_every_domain_that_has_them(report: Report) -> None:
+    assert {overlay.domain for overlay in overlays(report)} >= {"moderation", "objects", "faces"}
+    assert next(item for item in overlays(report) if item.domain == "moderation").places == (
+        (16.5, 0.6, 0.5, 0.8, 0.9),
+    )
+
+
+def test_words_are_marked_where_passages_are_also_when_they_overlap_or_reach_too_far() -> None:
+    cut = pieces("a bad word", [Passage(start=2, end=5, key="insult"), Passage(start=4, end=99, key="profanity")])
+    assert [(piece.text, piece.keys) for piece in cut] == [
+        ("a ", ()),
+        ("ba", ("insult",)),
+        ("d", ("insult", "profanity")),
+        (" word", ("profanity",)),
+    ]
+
+
+def test_every_line_is_shown_once_rated_or_not(report: Report) -> None:
+    shown = [("".join(piece.text for piece in line.pieces), line.origin, line.speaker) for line in lines(report)]
+    assert shown == [
+        ("CITY TRAFFIC NEWS", "screen", None),
+        ("You are a stupid idiot. Shut up.", "speech", "speaker-1"),
+    ]
+    unrated = {name: part for name, part in report.domains.items() if name != "toxicity"}
+    assert [line.toxicity for line in lines(report.model_copy(update={"domains": unrated}))] == [None, None]
+
+
+def test_times_and_labels_are_written_for_people() -> None:
+    assert [clock(second) for second in (0.0, 59.96, 61.24, 3723.0)] == ["0:00.0", "1:00.0", "1:01.2", "1:02:03.0"]
+    assert words("hate_speech") == "hate speech"
+    assert words("File_Name") == "File_Name"
+
+
+def test_the_hash_is_of_the_content_and_not_of_the_layout_the_run_or_the_review(report: Report) -> None:
+    own = report_sha256(report)
+    document = json.loads(report.model_dump_json(indent=4))
+    document["run"]["wall_seconds"] = 99.0
+    again = Report.model_validate(dict(reversed(document.items())))
+    assert report_sha256(again) == own
+    assert report_sha256(merged(again, read_decisions("d.json", decisions(report)))) == own
+    document["media"]["sha256"] = "0" * 64
+    assert report_sha256(Report.model_validate(document)) != own
+
+
+def test_decisions_become_part_of_the_report(report: Report) -> None:
+    review = merged(report, read_decisions("d.json", decisions(report))).review
+    assert review
+    assert [(item.label, item.decision, item.note) for item in review.segments] == [("insult", "reject", "irony")]
+
+
+def test_decisions_of_another_report_are_refused(report: Report) -> None:
+    review = read_decisions("d.json", decisions(report, report_sha256="0" * 64))
+    with pytest.raises(UsageError, match=r"report_sha256='0{64}': these decisions were made on another report"):
+        merged(report, review)
+
+
+def test_a_decision_on_a_segment_that_is_not_there_is_refused(report: Report) -> None:
+    item = {"domain": "toxicity", "label": "graphic", "start_seconds": 1, "end_seconds": 2, "decision": "accept"}
+    with pytest.raises(UsageError, match="'graphic' of toxicity, 1 to 2 s: not in this report"):
+        merged(report, read_decisions("d.json", decisions(report, segments=[item])))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nonsense", "d.json: the file: Invalid JSON"),
+        ("{}", "d.json: reviewer: Field required"),
+        ('{"reviewer": " ", "reviewed_at": "", "report_sha256": "", "segments": []}', "say who decided"),
+    ],
+)
+def test_a_file_that_holds_no_decisions_is_refused(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        read_decisions("d.json", text)
+
+
+def test_a_report_of_a_text_has_a_page_without_a_player(report: Report) -> None:
+    media = report.media.model_copy(update={"kind": "text", "video": None, "audio": None, "duration_seconds": None})
+    html = page(report.model_copy(update={"media": media}), MediaSource())
+    assert "<video" not in html
+    assert "stupid" in html
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["review", *map(str, arguments)])
+
+
+def test_build_refuses_another_video_than_the_one_of_the_report(report: Report, tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(report.model_dump_json())
+    outcome = run("build", tmp_path / "report.json", MEDIA / "variants/demo_vfr.mp4", "--out", tmp_path / "page.html")
+    assert isinstance(outcome.exception, UsageError)
+    assert "is not that of the report" in str(outcome.exception)
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_the_same_report_gives_the_same_page(report: Report, tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(report.model_dump_json())
+    for name in ("one.html", "two.html"):
+        assert (
+            "2 findings to decide"
+            in run("build", tmp_path / "report.json", MEDIA / "demo.mp4", "--out", tmp_path / name).stdout
+        )
+    assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
+
+
+def test_decisions_that_cannot_be_read_are_refused(report: Report, tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(report.model_dump_json())
+    outcome = run("apply", tmp_path / "report.json", tmp_path / "decisions.json")
+    assert isinstance(outcome.exception, UsageError)
+    assert "cannot be read" in str(outcome.exception)
