@@ -46,6 +46,7 @@ docs: .venv/dev-ready            ## write the generated pages anew
 	@$(RUN)/python -m tools.settings_page
 	@$(RUN)/python -m tools.benchmarks_page
 	@$(RUN)/python -m tools.policy_page
+	@$(RUN)/python -m tools.formats_page
 
 clean:                           ## remove the environment and everything made
 	rm -rf .venv .tools out

@@ -47,6 +47,14 @@ class TemporaryFetchError(FetchError):
     exit_code = 75
 
 
+class FormError(UsageError):
+    """A report cannot be written in a form: the form does not exist, or its domain has no results."""
+
+
+class NotAcceptableError(FormError):
+    """No output form is what the caller accepts; the message lists what there is."""
+
+
 class ManifestError(ReelwardenError):
     """A models.toml entry is wrong."""
 

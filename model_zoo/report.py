@@ -201,6 +201,7 @@ class Run(ReportModel):
         default_factory=dict, description="wall seconds by stage of the analyzing thread; decoding runs beside it"
     )
     wall_seconds: float
+    request_id: str | None = Field(default=None, description="of the HTTP request, as logs name it")
 
 
 class Report(ReportModel):

@@ -19,7 +19,6 @@ from filelock import FileLock, Timeout
 from model_zoo.errors import WeightsError
 from model_zoo.manifest import ModelSpec, WeightFile
 from model_zoo.sources.download import InterruptedDownloadError, StoppedDownloadError
-from model_zoo.sources.fetch import fetch, forget
 from model_zoo.sources.local import path_of
 from model_zoo.sources.scheme import Source
 
@@ -222,6 +221,8 @@ def _fetched(spec: ModelSpec, places: WeightPlaces, progress: Progress) -> Path:
 
 def _fetched_file(spec: ModelSpec, file: WeightFile, places: WeightPlaces, work: Path, progress: Progress) -> Path:
     """Return a file from the first source that delivers, with the right sha256."""
+    from model_zoo.sources.fetch import fetch, forget  # who has all weights need not load what fetches them
+
     reasons = []
     for source in _usable(file, places):
         try:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from model_zoo.domain import Domain
 from model_zoo.errors import UsageError
 from serve.settings import Settings
+
+if TYPE_CHECKING:  # the server reads requests before it has loaded what domains need
+    from model_zoo.domain import Domain
 
 # says why the analysis should end now, None as long as it should not; asked between batches, so it must be quick
 Stop = Callable[[], str | None]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
+import typer.main
 
 from model_zoo.errors import ReelwardenError
 from serve.cli_analyze import analyze
@@ -14,9 +17,12 @@ from serve.cli_gallery import app as gallery_app
 from serve.cli_models import app as models_app
 from serve.cli_policy import app as policy_app
 from serve.cli_review import app as review_app
-from serve.schema import report_schema
+from serve.cli_serve import serve
+from serve.healthcheck import main as ask_health
 from serve.shown import shown
 from serve.version import VERSION
+
+NO_SUCH_COMMAND = 64
 
 app = typer.Typer(
     name="reelwarden",
@@ -30,12 +36,21 @@ app.add_typer(gallery_app, name="gallery", help="Build galleries of people to be
 app.add_typer(policy_app, name="policy", help="Check policies, and explain what they make of a report.")
 app.add_typer(review_app, name="review", help="Let a person look at a report and decide.")
 app.command()(analyze)
+app.command()(serve)
 
 
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of the report."""
+    from serve.schema import report_schema
+
     typer.echo(json.dumps(report_schema(), indent=2, sort_keys=True))
+
+
+@app.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+def healthcheck(arguments: Annotated[list[str] | None, typer.Argument()] = None) -> None:
+    """End with 0 when the server of this machine answers /ping with 200."""
+    raise typer.Exit(ask_health(arguments or []))  # serve/__main__.py comes first, as it need not load all this
 
 
 @app.command()
@@ -44,9 +59,18 @@ def version() -> None:
     typer.echo(VERSION)
 
 
+def refuse_unknown_command(arguments: Sequence[str]) -> None:
+    """End with 64 (EX_USAGE) for a command that does not exist: schedulers tell it from a wrong option."""
+    known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in known:
+        typer.echo(f"error: no command {shown(arguments[0])!r}; there are {', '.join(sorted(known))}", err=True)
+        sys.exit(NO_SUCH_COMMAND)
+
+
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    refuse_unknown_command(sys.argv[1:])
     try:
         app()
     except ReelwardenError as error:

@@ -12,10 +12,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from model_zoo.domains import DOMAINS
 from model_zoo.errors import MediaError, UsageError
 from model_zoo.report import Report
 from model_zoo.verdict import Decision
-from serve.files import check_writable, write_atomically
+from serve.files import check_writable
+from serve.formats import Form, check_domains
+from serve.formats.files import forms_named, write_forms
 from serve.media import find_media
 from serve.pipeline import Analyzer
 from serve.policy import NO_POLICY
@@ -58,12 +61,15 @@ def analyze(
     fail_on: Annotated[
         Gate | None, typer.Option(help="End with exit code 4 when a verdict is this severe, or severer.")
     ] = None,
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help="Further forms of the report, beside it; see docs/formats.md.")
+    ] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="Print one report a line instead of tables.")] = False,
 ) -> None:
     """Analyze media and write a report for each.
 
     A single file gives OUT/report.json; a folder, or several files, give OUT/NAME/report.json, NAME being the path
-    below the folder.
+    below the folder. Every --format gives a file more beside the report, such as OUT/report.srt.
     """
     settings = load_settings(
         domains=domains,
@@ -79,6 +85,9 @@ def analyze(
     )
     if fail_on and settings.policy == NO_POLICY:
         raise UsageError(f"fail-on={fail_on.value}: without a policy there is no verdict; leave out --policy none")
+    forms = forms_named(formats or ())
+    for form in forms:
+        check_domains(form, settings.domains or tuple(domain.name for domain in DOMAINS))
     people = Console(stderr=json_lines, highlight=False)
     failures: list[MediaError] = []
     decisions: set[Decision] = set()
@@ -86,7 +95,7 @@ def analyze(
     try:
         if inputs:
             check_writable(out)
-            _analyze_all(inputs, settings, people, json_lines, failures, decisions)
+            _analyze_all(inputs, forms, settings, people, json_lines, failures, decisions)
     except KeyboardInterrupt:
         typer.echo("interrupted: the reports of finished files are kept", err=True)
         raise typer.Exit(INTERRUPTED) from None
@@ -100,6 +109,7 @@ def analyze(
 
 def _analyze_all(
     inputs: dict[Path, Path],
+    forms: Sequence[Form],
     settings: Settings,
     people: Console,
     json_lines: bool,
@@ -116,7 +126,8 @@ def _analyze_all(
                 continue
             if report.verdict:
                 decisions.add(report.verdict.decision)
-            write_atomically(place, report.model_dump_json(indent=2) + "\n")
+            for left_out in write_forms(report, place, forms):
+                typer.echo(f"left out: {shown(str(left_out))}", err=True)
             _show(report, place, people, json_lines)
 
 

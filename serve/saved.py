@@ -9,7 +9,15 @@ from pydantic import ValidationError
 
 from model_zoo.domains import DOMAINS
 from model_zoo.errors import UsageError
-from model_zoo.report import Report
+from model_zoo.report import DomainPart, Report
+from model_zoo.toxicity.schema import ToxicityPart
+from model_zoo.transcription.schema import TranscriptionPart
+
+PARTS: dict[str, type[DomainPart]] = {
+    "transcription": TranscriptionPart,
+    "toxicity": ToxicityPart,
+    **{domain.name: domain.part for domain in DOMAINS},
+}
 
 
 def read_report(path: Path) -> Report:
@@ -17,9 +25,8 @@ def read_report(path: Path) -> Report:
     try:
         document = json.loads(path.read_text("utf-8"))
         report = Report.model_validate(document)
-        known = {domain.name: domain.part for domain in DOMAINS}
         parts = {
-            name: known[name].model_validate(document["domains"][name]) if name in known else part
+            name: PARTS[name].model_validate(document["domains"][name]) if name in PARTS else part
             for name, part in report.domains.items()
         }
     except OSError as error:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import platformdirs
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from model_zoo.errors import UsageError
-from serve.fetching import FetchRules, fetch_rules
-from serve.fetching_https import Patience
 from serve.limits import Limits
+
+if TYPE_CHECKING:
+    from serve.fetching import FetchRules
 
 
 class Settings(BaseSettings):
@@ -61,6 +62,17 @@ class Settings(BaseSettings):
     max_side: int = Field(Limits().max_side, gt=0, description="longest accepted side of a frame, in pixels")
     max_duration_seconds: float = Field(Limits().max_duration_seconds, gt=0, description="longest accepted media")
 
+    host: str = Field("0.0.0.0", description="address the server listens at")  # noqa: S104 - SageMaker wants all
+    port: int = Field(8080, ge=1, le=65535, description="port of the server; SAGEMAKER_BIND_TO_PORT wins over it")
+    max_body_bytes: int = Field(1_100_000_000, gt=0, description="largest body of a request")
+    deadline_seconds: float | None = Field(
+        None, gt=0, description="an answer is due after this; by default 60, and 3600 in Batch Transform"
+    )
+    drain_seconds: float = Field(20.0, ge=0, description="how long work may go on after SIGTERM until it is cut short")
+    pictures_at_once: int = Field(16, ge=1, le=256, description="requests for pictures that are worked on at once")
+    videos_at_once: int = Field(2, ge=1, le=64, description="requests for video and sound that are worked on at once")
+    most_waiting: int = Field(32, ge=0, le=10_000, description="requests of each kind that may wait; more get 503")
+
     fetch_from: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="places that media named by a request may be fetched from: https://HOST[:PORT], "
@@ -91,6 +103,9 @@ class Settings(BaseSettings):
 
     def fetch_rules(self) -> FetchRules:
         """Return where media may be fetched from; raises UsageError for a place or network that is none."""
+        from serve.fetching import fetch_rules  # an HTTP client, which a server that fetches nothing starts without
+        from serve.fetching_https import Patience
+
         patience = Patience(self.fetch_connect_seconds, self.fetch_read_seconds, self.fetch_total_seconds)
         return fetch_rules(self.fetch_from, self.fetch_networks, self.limits(), patience)
 

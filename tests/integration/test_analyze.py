@@ -251,3 +251,30 @@ def test_without_a_policy_there_is_no_verdict_and_no_gate(tmp_path: Path) -> Non
     refused = analyze(*words, "--fail-on", "block")
     assert refused.returncode == 2
     assert "without a policy there is no verdict" in refused.stderr
+
+
+def test_further_forms_are_written_beside_the_report(tmp_path: Path) -> None:
+    cat = MEDIA / "images" / "cat.png"
+    answer = analyze(
+        cat,
+        "--domains",
+        "objects",
+        "--out",
+        tmp_path,
+        "--format",
+        "csv,jsonl",
+        "--format",
+        "rekognition-label-detection",
+    )
+    assert answer.returncode == 0, answer.stderr
+    labels = json.loads((tmp_path / "report.rekognition-label-detection.json").read_text("utf-8"))["Labels"]
+    assert {item["Label"]["Name"] for item in labels} >= {"cat"}
+    assert '"objects","cat","finding"' in (tmp_path / "report.csv").read_text("utf-8")
+    assert "cat" in (tmp_path / "report.jsonl").read_text("utf-8")
+
+
+def test_a_form_that_can_never_be_filled_is_refused_before_any_work(tmp_path: Path) -> None:
+    answer = analyze(MEDIA / "images" / "cat.png", "--domains", "objects", "--out", tmp_path, "--format", "srt")
+    assert answer.returncode == 2
+    assert "the form srt needs the domain transcription; add it to the domains to run" in answer.stderr
+    assert not (tmp_path / "report.json").exists()

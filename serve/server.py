@@ -1,0 +1,98 @@
+"""Run the server: the socket opens at once, models load beside it, SIGTERM lets the work in flight end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+
+import uvicorn
+
+from model_zoo.errors import ReelwardenError
+from serve.sagemaker import create_app
+from serve.settings import Settings
+from serve.web.connections import PatientConnection
+from serve.web.service import Service
+
+log = logging.getLogger(__name__)
+
+REAL_TIME_SECONDS = 60.0  # what SageMaker waits for an answer
+BATCH_SECONDS = 3600.0
+MOST_CONNECTIONS = 2000
+MOST_HEADER_BYTES = 32_768
+ANSWER_SECONDS = 5.0  # after work was cut short, for its answers to be sent
+
+
+def run_server(settings: Settings) -> int:
+    """Serve until a signal comes; returns what the process should end with."""
+    batch = os.environ.get("SAGEMAKER_BATCH", "").lower() == "true"
+    deadline_seconds = settings.deadline_seconds or (BATCH_SECONDS if batch else REAL_TIME_SECONDS)
+    service = Service(settings, deadline_seconds)
+    server = _Server(service)
+    server.run()
+    if not service.close() or server.loads:  # threads that do not end now would keep the process, or crash it
+        logging.shutdown()
+        sys.stderr.flush()
+        os._exit(server.exit_code)
+    return server.exit_code
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with the life of a service: it loads, drains, and ends in time."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.exit_code = 0
+        self._loading = threading.Thread(target=self._load, name="load", daemon=True)
+        settings = service.settings
+        super().__init__(
+            uvicorn.Config(
+                create_app(service),
+                host=settings.host,
+                port=settings.port,
+                http=PatientConnection,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                limit_concurrency=MOST_CONNECTIONS,
+                h11_max_incomplete_event_size=MOST_HEADER_BYTES,
+                timeout_graceful_shutdown=round(settings.drain_seconds + ANSWER_SECONDS),
+            )
+        )
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        """Open the socket, then load."""
+        await super().startup()
+        self._loading.start()
+
+    @property
+    def loads(self) -> bool:
+        """Whether models are being loaded."""
+        return self._loading.is_alive()
+
+    def _load(self) -> None:
+        try:
+            self.service.load()
+        except ReelwardenError as error:
+            log.critical("%s", error)
+            self.exit_code = error.exit_code
+        except Exception:
+            log.exception("loading failed")
+            self.exit_code = 3
+        if self.exit_code:
+            self.service.health.fail("loading failed")
+            self.should_exit = True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Refuse new work and let the rest end; what is not over in time ends with what it has."""
+        if not self.should_exit:
+            log.info("draining", extra={"fields": {"signal": signal.Signals(sig).name}})
+            self.service.health.drain()
+            asyncio.get_running_loop().call_later(self.service.settings.drain_seconds, self.service.cut_short)
+        super().handle_exit(sig, frame)

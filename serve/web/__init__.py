@@ -1,0 +1,1 @@
+"""The HTTP server, in small files; `serve/sagemaker.py` puts them together."""

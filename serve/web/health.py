@@ -1,0 +1,43 @@
+"""How the server is: starting, ready, busy, failed or draining."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+State = Literal["starting", "ready", "busy", "failed", "draining"]
+
+
+class Health:
+    """Set by who loads, works and stops; asked by /ping, which must never wait for anything."""
+
+    def __init__(self) -> None:
+        self._loaded = False
+        self._draining = False
+        self._failure: str | None = None
+
+    def loaded(self) -> None:
+        """Say that every model is there."""
+        self._loaded = True
+
+    def drain(self) -> None:
+        """Say that no new work is taken, as the process ends."""
+        self._draining = True
+
+    def fail(self, reason: str) -> None:
+        """Say that only a restart helps."""
+        self._failure = self._failure or reason
+
+    def state(self, *, full: bool = False) -> State:
+        """Return the state; `full` says that no place is free."""
+        if self._failure:
+            return "failed"
+        if self._draining:
+            return "draining"
+        if not self._loaded:
+            return "starting"
+        return "busy" if full else "ready"
+
+    @property
+    def failure(self) -> str | None:
+        """Why only a restart helps; None where all is well."""
+        return self._failure

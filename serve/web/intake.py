@@ -1,0 +1,122 @@
+"""Take a request in: what kind of body it is, where its bytes go, and what is asked of it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
+from typing import Literal
+
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from serve.pictures import picture_demuxer
+from serve.shown import shown
+from serve.web.options import Options, options_of
+from serve.web.refusals import EmptyBodyError, UnacceptableError, UnknownTypeError, UnreadableRequestError
+from serve.web.tracing import ATTRIBUTES
+from serve.web.uploads import check_size, patient, save
+
+Kind = Literal["media", "json", "lines", "form"]
+
+JSON = "application/json"
+JSON_LINES = "application/jsonlines"
+_LINES = {JSON_LINES, "application/jsonl", "application/x-jsonlines", "application/x-ndjson"}
+_FORM = "multipart/form-data"
+# said by clients that do not know better, curl among them: the bytes decide
+_UNSAID = {None, "application/octet-stream", "application/x-www-form-urlencoded", "binary/octet-stream"}
+_FAMILIES = ("audio/", "image/", "video/")
+_QUICK = ("image/", "text/")
+_MOST_NAME_LETTERS = 200
+
+
+def type_of(request: Request) -> str | None:
+    """Return the media type without its parameters, in lower case; None where none is said, or an unknown one is."""
+    said, _ = parse_options_header(request.headers.get("content-type") or "")
+    name = said.decode("latin-1").strip().lower() or None
+    return None if name in _UNSAID else name
+
+
+def kind_of(media_type: str | None) -> Kind:
+    """Return which kind of body it is; raises UnknownTypeError."""
+    if media_type is None or media_type.startswith(_FAMILIES) or media_type == "text/plain":
+        return "media"
+    if media_type == JSON:
+        return "json"
+    if media_type in _LINES:
+        return "lines"
+    if media_type == _FORM:
+        return "form"
+    raise UnknownTypeError(
+        f"Content-Type {shown(media_type[:100])}: send video/*, audio/*, image/*, text/plain, application/json, "
+        f"{JSON_LINES} or {_FORM}, or leave it out"
+    )
+
+
+def is_quick(media_type: str | None) -> bool:
+    """Say whether a type promises work of milliseconds."""
+    return media_type is not None and media_type.startswith(_QUICK)
+
+
+def is_quick_file(path: Path) -> bool:
+    """Say whether a file is a picture or a text by its bytes; raises UnsupportedMediaError as opening it would."""
+    with path.open("rb") as file:
+        return path.suffix == ".txt" or picture_demuxer(path.name, file) not in (None, "apng")
+
+
+def check_accepted(request: Request, offered: str) -> None:
+    """Raise UnacceptableError where the client takes neither the offered type nor anything."""
+    said = request.headers.get("accept") or "*/*"
+    ranges = {part.split(";")[0].strip().lower() for part in said.split(",")}
+    if not ranges & {"*/*", "application/*", offered, JSON}:
+        raise UnacceptableError(f"Accept {shown(said[:100])}: the answer is {offered}")
+
+
+def check_length(request: Request, most_bytes: int) -> None:
+    """Raise TooLargeError for a body that says it is too long, before a byte of it is read."""
+    said = request.headers.get("content-length", "")
+    check_size(int(said) if said.isdecimal() else 0, most_bytes)
+
+
+def options_said(request: Request) -> Options:
+    """Return what the query and the custom attributes ask for; raises UsageError."""
+    return options_of(request.query_params, request.headers.get(ATTRIBUTES))
+
+
+async def save_form(request: Request, path: Path, most_bytes: int) -> tuple[str, Options]:
+    """Write the file of a browser's form to `path`; return its name and what the other fields ask for."""
+    chunks = _within(request.stream(), most_bytes)
+    parser = MultiPartParser(request.headers, chunks, max_files=1, max_fields=len(Options.model_fields))
+    try:
+        form = await parser.parse()
+    except (MultiPartException, KeyError) as error:
+        raise UnreadableRequestError(f"this is no form with one file: {shown(str(error))}") from None
+    try:
+        files = [value for value in form.values() if isinstance(value, UploadFile)]
+        fields = {name: value for name, value in form.items() if isinstance(value, str) and value}
+        if not files or not files[0].size:
+            raise EmptyBodyError("the form has no file, or one of 0 bytes; choose one")
+        with path.open("wb") as file:
+            await asyncio.to_thread(shutil.copyfileobj, files[0].file, file, 1 << 20)
+        name = shown((files[0].filename or path.name).replace("\\", "/").split("/")[-1])[-_MOST_NAME_LETTERS:]
+        return name, options_of(dict(request.query_params) | fields, request.headers.get(ATTRIBUTES))
+    finally:
+        await form.close()
+
+
+async def save_body(request: Request, path: Path, most_bytes: int) -> tuple[str, Options]:
+    """Write a plain body to `path`; return its name and what is asked for besides."""
+    options = options_said(request)
+    await save(request.stream(), path, most_bytes)
+    return path.name, options
+
+
+async def _within(chunks: AsyncIterator[bytes], most_bytes: int) -> AsyncGenerator[bytes, None]:
+    size = 0
+    async for chunk in patient(chunks):
+        size += len(chunk)
+        check_size(size, most_bytes)
+        yield chunk

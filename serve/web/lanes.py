@@ -1,0 +1,69 @@
+"""Places for requests: a bounded number may be there at once, fewer of them are worked on, the rest wait."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from time import monotonic
+from typing import TypeVar
+
+from serve.web.refusals import LaterError
+
+Result = TypeVar("Result")
+_MOST_RETRY_SECONDS = 60
+_MEMORY = 0.9  # of the mean duration: what each new one leaves of it
+
+
+class Lane:
+    """One kind of work: pictures do not wait behind videos. Used by the event loop alone, but for its workers."""
+
+    def __init__(self, name: str, at_once: int, waiting: int) -> None:
+        """Make `at_once` workers, for whom `waiting` more requests may wait."""
+        self.name = name
+        self.taken = 0
+        self._at_once, self._most = at_once, at_once + waiting
+        self._executor = ThreadPoolExecutor(at_once, thread_name_prefix=f"analyze-{name}")
+        self._futures: set[Future[object]] = set()
+        self._mean_seconds = 1.0
+
+    @property
+    def full(self) -> bool:
+        """Whether a new request would be refused."""
+        return self.taken >= self._most
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold a place, from before the body is read to after the answer is there; raises LaterError."""
+        if self.full:
+            seconds = math.ceil(self._mean_seconds * self._most / self._at_once)
+            raise LaterError(
+                f"{self._most} requests for {self.name} are here already; try again later",
+                min(max(1, seconds), _MOST_RETRY_SECONDS),
+            )
+        self.taken += 1
+        start_seconds = monotonic()
+        try:
+            yield
+        finally:
+            self.taken -= 1
+            self._mean_seconds = _MEMORY * self._mean_seconds + (1 - _MEMORY) * (monotonic() - start_seconds)
+
+    def submit(self, work: Callable[[], Result]) -> Future[Result]:
+        """Have a worker do it, with the caller's context."""
+        future = self._executor.submit(copy_context().run, work)
+        self._futures.add(future)  # type: ignore[arg-type]
+        future.add_done_callback(self._futures.discard)
+        return future
+
+    def cancel_waiting(self) -> None:
+        """Cancel what no worker has begun."""
+        for future in tuple(self._futures):
+            future.cancel()
+
+    def close(self) -> bool:
+        """Take no more work and say whether every worker is free."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        return not self._futures

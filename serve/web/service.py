@@ -1,0 +1,175 @@
+"""What stands behind the routes: the loaded analyzer, its workers, and how the whole is."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from starlette.requests import Request
+
+from model_zoo.errors import DeviceLostError, FetchRefusedError, ReelwardenError
+from serve.asked import Asked, Stop
+from serve.logs import request_id
+from serve.settings import Settings
+from serve.web.health import Health, State
+from serve.web.lanes import Lane
+from serve.web.refusals import ClientLeftError, LaterError, StuckError
+
+if TYPE_CHECKING:  # loading it takes seconds, in which /ping is to be answered
+    from serve.fetching import Fetcher
+    from serve.pipeline import Analyzer
+
+Result = TypeVar("Result")
+log = logging.getLogger(__name__)
+
+STOP_SHARE = 0.9  # of the deadline: then the analysis ends, and the rest is for its answer
+MOST_STUCK_SECONDS = 30.0  # after the deadline, until a worker that does not end is given up
+
+
+class Ends:
+    """Why one analysis should end early; set by the event loop, asked by a worker."""
+
+    def __init__(self, deadline_seconds: float) -> None:
+        self._deadline_seconds = deadline_seconds
+        self._start_seconds = monotonic()
+        self.reason: str | None = None
+
+    def left_seconds(self) -> float:
+        """Return the time to the deadline."""
+        return max(0.0, self._start_seconds + self._deadline_seconds - monotonic())
+
+    def __call__(self) -> str | None:
+        """Say why to end now; None as long as there is no reason."""
+        if self.reason is None and self.left_seconds() < (1 - STOP_SHARE) * self._deadline_seconds:
+            self.reason = f"the deadline of {self._deadline_seconds:g} s is close"
+        return self.reason
+
+
+class Service:
+    """The state of one server."""
+
+    def __init__(self, settings: Settings, deadline_seconds: float) -> None:
+        """Prepare; nothing is loaded yet."""
+        self.settings = settings
+        self.deadline_seconds = deadline_seconds
+        self.health = Health()
+        self.pictures = Lane("pictures", settings.pictures_at_once, settings.most_waiting)
+        self.videos = Lane("videos", settings.videos_at_once, settings.most_waiting)
+        self._analyzer: Analyzer | None = None
+        self._fetcher: Fetcher | None = None
+        self._running: set[Ends] = set()
+
+    def load(self) -> None:
+        """Load every model, on a thread of its own; raises the errors of the analyzer."""
+        start_seconds = monotonic()
+        from serve.pipeline import Analyzer
+
+        self._analyzer = Analyzer(self.settings)
+        if self.settings.fetch_from:
+            from serve.fetching import Fetcher
+
+            self._fetcher = Fetcher(self.settings.fetch_rules())
+        self.health.loaded()
+        domains = [domain.name for domain in self._analyzer.domains]
+        seconds = round(monotonic() - start_seconds, 3)
+        log.info("ready", extra={"fields": {"domains": domains, "load_seconds": seconds}})
+
+    @property
+    def state(self) -> State:
+        """How the server is."""
+        return self.health.state(full=self.pictures.full or self.videos.full)
+
+    def check_ready(self) -> None:
+        """Raise LaterError where no work can be taken now."""
+        state = self.health.state()
+        if state != "ready":
+            raise LaterError(f"the server is {state}; try again later", retry_after_seconds=5)
+
+    def ends(self) -> Ends:
+        """Begin the time of one request."""
+        return Ends(self.deadline_seconds)
+
+    def report(self, path: Path, name: str, asked: Asked, stop: Stop) -> bytes:
+        """Analyze one file on a worker and return the report as JSON."""
+        if self._analyzer is None:
+            raise LaterError("the server is starting; try again later", retry_after_seconds=5)
+        try:
+            report = self._analyzer.analyze(path, asked=asked, stop=stop)
+        except DeviceLostError as error:
+            self.health.fail(str(error))
+            raise
+        media = report.media.model_copy(update={"name": name})
+        run = report.run.model_copy(update={"request_id": request_id.get()})
+        return report.model_copy(update={"media": media, "run": run}).model_dump_json().encode()
+
+    def fetched(self, place: str, asked: Asked, stop: Stop) -> bytes:
+        """Fetch media by its address, on a worker, and return its report as JSON; raises FetchError."""
+        if self._fetcher is None:
+            raise FetchRefusedError("this server fetches nothing; send the media itself, or set REELWARDEN_FETCH_FROM")
+        with self._fetcher.fetched(place) as path:
+            return self.report(path, path.name, asked, stop)
+
+    async def worked(self, lane: Lane, request: Request, ends: Ends, work: Callable[[], Result]) -> Result:
+        """Have a worker do it; ends it when the client leaves, the deadline is close or the server stops."""
+
+        def begun() -> Result:
+            if reason := ends():
+                raise LaterError(f"no worker was free in time: {reason}; try again later", retry_after_seconds=5)
+            return work()
+
+        self._running.add(ends)
+        gone = asyncio.create_task(_left(request))
+        try:
+            return await _attended(lane.submit(begun), gone, ends)
+        except asyncio.CancelledError:
+            ends.reason = "nobody waits for the answer"
+            raise
+        finally:
+            gone.cancel()
+            self._running.discard(ends)
+
+    def cut_short(self) -> None:
+        """End every analysis with what it has, as the process must end soon."""
+        for ends in tuple(self._running):
+            ends.reason = "the server is shutting down"
+        for lane in (self.pictures, self.videos):
+            lane.cancel_waiting()
+
+    def close(self) -> bool:
+        """Take no more work and say whether every worker is free."""
+        free = [lane.close() for lane in (self.pictures, self.videos)]
+        return all(free)
+
+
+async def _attended(future: Future[Result], gone: asyncio.Task[None], ends: Ends) -> Result:
+    answered = asyncio.wrap_future(future)
+    both: set[asyncio.Future[Any]] = {answered, gone}
+    await asyncio.wait(both, timeout=ends.left_seconds(), return_when=asyncio.FIRST_COMPLETED)
+    if gone.done():
+        ends.reason = "the client has left"
+    if not answered.done() and not future.cancel():
+        await asyncio.wait({answered}, timeout=MOST_STUCK_SECONDS)
+    if gone.done():
+        raise ClientLeftError("the client left before its answer was there")
+    if future.cancelled():
+        raise LaterError("no worker was free in time; try again later", retry_after_seconds=5)
+    if not answered.done():
+        log.error("an analysis does not end; its worker is lost")
+        raise StuckError("the analysis does not end; try another file")
+    return answered.result()
+
+
+async def _left(request: Request) -> None:
+    """Return once the client is gone; the body has been read by now."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def exit_code_of(error: BaseException) -> int:
+    """Return what the process ends with when loading failed."""
+    return error.exit_code if isinstance(error, ReelwardenError) else 1
