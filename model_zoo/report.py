@@ -69,6 +69,10 @@ class DecodeFacts(ReportModel):
 
     backend: str
     backend_reason: str
+    fallback_reason: str | None = Field(
+        default=None,
+        description="why and from when on the CPU decoded what the GPU should have; null where it did not",
+    )
     strategy: Literal["all", "skip_nonreference", "seek", "keyframes", "image", "none"]
     strategy_reason: str
     interval_seconds: float = Field(description="shortest asked sampling interval; 0 is every frame")

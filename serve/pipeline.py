@@ -115,7 +115,8 @@ class Analyzer(AbstractContextManager["Analyzer"]):
             errors=errors,
             run=Run(stage_seconds=stages.seconds(), wall_seconds=round(stages.wall_seconds(), 3)),
         )
-        verdict = decide(report, self._policy) if self._policy else None
+        policy = self._policy if asked.policy is None else find_policy(settings)
+        verdict = decide(report, policy) if policy else None
         return report.model_copy(update={"verdict": verdict})
 
     def _start(self, domain: Domain, settings: Settings) -> Attempt:

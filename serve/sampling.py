@@ -9,7 +9,7 @@ the end of a group of pictures. The tolerance in the plan is the largest distanc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -21,6 +21,7 @@ Strategy = Literal["all", "skip_nonreference", "seek", "keyframes", "image", "no
 Ticks = NDArray[np.int64]
 Positions = NDArray[np.intp]
 
+_EVER = int(np.iinfo(np.int64).min)
 MOST_SHIFT_SHARE = 0.25  # of the interval
 MOST_SHIFT_SECONDS = 0.5
 
@@ -31,6 +32,7 @@ class Due:
 
     every: bool  # whatever comes out of the decoder
     ticks: Ticks  # (S,) ascending; unless `every`, the first frame at or after each of these times
+    after: int = _EVER  # with `every`: only frames after this time
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +51,29 @@ class Plan:
     end_seconds: float  # of the last frame
     frame_seconds: float  # usual distance of two frames
     last_needed_seconds: float  # when the last frame that is decoded is shown
+    tick_seconds: float
     even_ticks: int | None = None  # distance that all frames are given, where the times in the file are of no use
 
     def due_between(self, first: int, end: int) -> tuple[Due, ...]:
         """Return what is due from one tick on and before another."""
         return tuple(
-            Due(every=due.every, ticks=due.ticks[np.searchsorted(due.ticks, first) : np.searchsorted(due.ticks, end)])
+            replace(due, ticks=due.ticks[np.searchsorted(due.ticks, first) : np.searchsorted(due.ticks, end)])
             for due in self.due
         )
+
+    def after(self, given: Sequence[int | None]) -> Plan:
+        """Return what is left to do when each asker was given all up to a tick; None is nothing yet."""
+        first = min(_EVER if ticks is None else ticks for ticks in given)
+        run = max(0, int(np.searchsorted(self.run_ticks, first, side="right")) - 1)
+        needed = self.needed.copy()
+        needed[: self.runs[run]] = False
+        due = tuple(
+            one
+            if ticks is None
+            else replace(one, ticks=one.ticks[np.searchsorted(one.ticks, ticks, side="right") :], after=ticks)
+            for one, ticks in zip(self.due, given, strict=True)
+        )
+        return replace(self, needed=needed, runs=self.runs[run:], run_ticks=self.run_ticks[run:], due=due)
 
 
 def most_shift_seconds(interval_seconds: float) -> float:
@@ -97,6 +114,7 @@ def make_plan(index: PacketIndex, intervals_seconds: Sequence[float]) -> Plan:
         end_seconds=index.end_seconds,
         frame_seconds=index.frame_seconds,
         last_needed_seconds=float(index.seconds(index.ticks[needs.packets & index.shown]).max()),
+        tick_seconds=index.tick_seconds,
     )
 
 
@@ -242,5 +260,6 @@ def _plan_untimed(index: PacketIndex, intervals_seconds: Sequence[float]) -> Pla
         end_seconds=index.end_seconds,
         frame_seconds=index.frame_seconds,
         last_needed_seconds=index.end_seconds - index.frame_seconds,
+        tick_seconds=index.tick_seconds,
         even_ticks=max(1, round(index.frame_seconds / index.tick_seconds)),
     )

@@ -49,7 +49,9 @@ class Settings(BaseSettings):
 
     device: Literal["auto", "cpu"] = Field("auto", description="where models run")
     backend: Literal["auto", "onnxruntime"] = Field("auto", description="what runs the models")
-    decoder: Literal["auto", "cpu"] = Field("auto", description="which decoder reads video")
+    decoder: Literal["auto", "cpu", "nvdec"] = Field(
+        "auto", description="which decoder reads video; nvdec refuses to start where there is none"
+    )
     threads: int = Field(
         default_factory=lambda: len(os.sched_getaffinity(0)),
         ge=1,

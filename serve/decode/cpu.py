@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import threading
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from itertools import chain, groupby
+from itertools import chain
 
-import av
 import numpy as np
 from av.packet import Packet
-from av.stream import Discard
 from av.video.stream import VideoStream
 
 from model_zoo.errors import CorruptMediaError
 from model_zoo.values import Frames
 from serve.decode.canvas import Batch
+from serve.decode.packets import Packets, runs_of
 from serve.decode.runs import Run, RunDecoder, Taken
 from serve.decode.wanted import DecodeLog, Wanted
 from serve.media import Media
@@ -29,7 +27,6 @@ MOST_DECODERS = 8  # each holds up to 17 frames: 50 MB at 1080p
 MOST_RUN_PACKETS = 600  # of a run that is decoded on one thread: these packets and these pictures wait in memory
 MOST_RUN_BYTES = 64_000_000
 MOST_WAITING_BYTES = 128_000_000  # of the packets of all runs that wait or are decoded
-Packets = Iterator["Packet[VideoStream]"]  # quoted: not subscriptable when it runs
 
 
 def frames(
@@ -45,15 +42,11 @@ def frames(
         return
     batches = [Batch(item.view, video, item.batch) for item in wanted]
     with reopen(media.path, media.limits, media.stamp) as container:
-        stream = container.streams[video.stream_index]
-        for other in container.streams:
-            if other.index != stream.index:
-                other.discard = Discard.all
-        packets = _needed_packets(container.demux(stream), plan, log)  # type: ignore[arg-type]
+        runs = runs_of(container, video.stream_index, plan, log)
         views = [item.view for item in wanted]
         sizes = [3 * view.width * view.height for view in views]
         for asker, seconds, picture in _pictures(
-            packets, plan, log, threads, lambda: RunDecoder(media, views, plan.even_ticks), sizes
+            runs, plan, log, threads, lambda: RunDecoder(media, views, plan.even_ticks), sizes
         ):
             batch = batches[asker].add(picture, seconds)
             if batch is not None:
@@ -70,25 +63,8 @@ def frames(
             yield asker, rest
 
 
-def _needed_packets(packets: Packets, plan: Plan, log: DecodeLog) -> Iterator[tuple[int, Packet[VideoStream]]]:
-    """Yield the packets that the plan needs, each with its position in the file."""
-    needed = plan.needed.tobytes()
-    position = -1
-    try:
-        for packet in packets:
-            if packet.size == 0:
-                continue
-            position += 1
-            if plan.strategy == "image" and position > 0:
-                return  # e.g. a gain map behind a JPEG
-            if position >= len(needed) or needed[position]:
-                yield position, packet
-    except av.error.FFmpegError as error:
-        log.broke_off = error.strerror or str(error)
-
-
 def _pictures(
-    packets: Iterator[tuple[int, Packet[VideoStream]]],
+    runs: Iterator[Run],
     plan: Plan,
     log: DecodeLog,
     threads: int,
@@ -100,21 +76,12 @@ def _pictures(
     Runs on threads of their own waste nothing on waiting for each other, while frames that hang on each other do; but
     the pictures of such a run wait in memory until the runs before it are over.
     """
-    runs = _split(packets, plan)
     if len(plan.runs) > 1 and _are_short(plan, picture_bytes):
         yield from _in_parallel(runs, log, min(threads, MOST_DECODERS), new_decoder)
         return
     with new_decoder() as decoder:
         for run in runs:
             yield from decoder.decode(run, log, threads)
-
-
-def _split(packets: Iterator[tuple[int, Packet[VideoStream]]], plan: Plan) -> Iterator[Run]:
-    """Cut the needed packets into runs, each with the frames that are due in it."""
-    starts = plan.runs.tolist()
-    edges = [np.iinfo(np.int64).min, *plan.run_ticks[1:].tolist(), np.iinfo(np.int64).max]
-    for run, numbered in groupby(packets, lambda item: max(0, bisect_right(starts, item[0]) - 1)):
-        yield Run(packets=(packet for _, packet in numbered), due=plan.due_between(edges[run], edges[run + 1]))
 
 
 def _are_short(plan: Plan, picture_bytes: Sequence[int]) -> bool:

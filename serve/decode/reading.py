@@ -10,10 +10,11 @@ import numpy as np
 
 from model_zoo.report import DecodeFacts
 from model_zoo.values import Frames
+from serve.decode import cpu, fallback
 from serve.decode.ahead import ahead as run_ahead
-from serve.decode.choose import choose
-from serve.decode.cpu import frames
+from serve.decode.choose import Choice, check_setting, choose
 from serve.decode.index import read_index
+from serve.decode.nvdec import NoNvdec, Nvdec
 from serve.decode.wanted import DecodeLog, Wanted
 from serve.media import Media
 from serve.sampling import Due, Plan, Strategy, make_plan
@@ -24,9 +25,19 @@ __all__ = ["Reading", "Wanted", "read"]
 class Reading:
     """The batches of one media file: enter it, iterate over (index into `wanted`, Frames), then ask for `facts`."""
 
-    def __init__(self, media: Media, wanted: Sequence[Wanted], backend: str, threads: int, ahead: int) -> None:
+    def __init__(
+        self,
+        media: Media,
+        wanted: Sequence[Wanted],
+        backend: str,
+        threads: int,
+        ahead: int,
+        nvdec: Nvdec | NoNvdec | None = None,
+    ) -> None:
+        check_setting(backend, nvdec)
         self._media, self._wanted, self._threads, self._ahead = media, tuple(wanted), threads, ahead
-        self._backend, self._backend_reason = choose(media, backend)
+        self._asked, self._nvdec = backend, nvdec
+        self._choice = Choice("cpu", "nothing was read yet")
         self._log = DecodeLog()
         self._stack = ExitStack()
         self._broke_off: str | None = None
@@ -34,6 +45,7 @@ class Reading:
 
     def __enter__(self) -> Reading:
         self.plan, self._broke_off = _plan(self._media, self._wanted)
+        self._choice = choose(self._media, self.plan, self._asked, self._threads, self._nvdec)
         self._batches = self._stack.enter_context(run_ahead(self._frames(), self._ahead))
         return self
 
@@ -46,7 +58,11 @@ class Reading:
         return self._batches
 
     def _frames(self) -> Generator[tuple[int, Frames], None, None]:
-        yield from frames(self._media, self._wanted, self.plan, self._log, self._threads)
+        job = self._media, self._wanted, self.plan, self._log, self._threads
+        if self._choice.nvdec is None:
+            yield from cpu.frames(*job)
+        else:
+            yield from fallback.frames(*job, self._choice.nvdec)
 
     @property
     def expected(self) -> tuple[int, ...]:
@@ -59,8 +75,9 @@ class Reading:
         log, plan = self._log, self.plan
         broke_off = self._broke_off or log.broke_off or self._lost()
         return DecodeFacts(
-            backend=self._backend,
-            backend_reason=self._backend_reason,
+            backend=self._choice.backend,
+            backend_reason=self._choice.reason,
+            fallback_reason=log.fallback,
             strategy=plan.strategy,
             strategy_reason="; ".join(part for part in (plan.reason, log.size_change) if part),
             interval_seconds=plan.interval_seconds,
@@ -89,13 +106,21 @@ class Reading:
         return plan.end_seconds if came_to_the_end else last + plan.frame_seconds
 
 
-def read(media: Media, wanted: Sequence[Wanted], backend: str = "auto", threads: int = 2, ahead: int = 4) -> Reading:
+def read(
+    media: Media,
+    wanted: Sequence[Wanted],
+    backend: str = "auto",
+    threads: int = 2,
+    ahead: int = 4,
+    nvdec: Nvdec | NoNvdec | None = None,
+) -> Reading:
     """Prepare one decode of a media file that serves all of `wanted`.
 
-    `threads` decode, at most `ahead` batches wait for the reader. Raises BackendError at once for an unknown backend;
-    entering raises MediaLimitError or CorruptMediaError, iterating CorruptMediaError before the first batch.
+    `threads` decode, at most `ahead` batches wait for the reader; `nvdec` is the video engine to use, by default the
+    one that is found. Raises BackendError at once for a backend that does not exist, or not here; entering raises
+    MediaLimitError or CorruptMediaError, iterating CorruptMediaError before the first batch.
     """
-    return Reading(media, wanted, backend, threads, ahead)
+    return Reading(media, wanted, backend, threads, ahead, nvdec)
 
 
 def _plan(media: Media, wanted: Sequence[Wanted]) -> tuple[Plan, str | None]:
@@ -134,4 +159,5 @@ def _plan_without_index(strategy: Strategy, reason: str, due: tuple[Due, ...]) -
         end_seconds=0.0,
         frame_seconds=0.0,
         last_needed_seconds=0.0,
+        tick_seconds=1.0,
     )

@@ -45,7 +45,6 @@ class RunDecoder:
         if video is None:
             raise ValueError(f"{media.facts.name}: has no video stream to decode")
         self._media = media
-        self._size = (video.coded_width, video.coded_height)
         self._container = reopen(media.path, media.limits, media.stamp)
         stream = self._container.streams[video.stream_index]
         self._codec: VideoCodecContext = stream.codec_context  # type: ignore[assignment]
@@ -65,26 +64,12 @@ class RunDecoder:
 
     def decode(self, run: Run, log: DecodeLog, threads: int) -> Iterator[Taken]:
         """Yield what the askers take of a run, in time order; keep the log."""
-        pointers = [_Pointer(due) for due in run.due]
+        takers = Takers(self._media, run.due, log)
         for frame in self._frames(run.packets, log, threads):
             ticks = frame.pts or 0
             seconds = ticks * self._tick_seconds - self._media.start_seconds
-            log.frames_decoded += 1
-            log.last_good_seconds = seconds
-            if (frame.width, frame.height) != self._size and log.size_change is None:
-                self._note_size(frame, seconds, log)
-            takers = [asker for asker, pointer in enumerate(pointers) if pointer.takes(ticks)]
-            log.frames_analyzed += bool(takers)
-            for asker in takers:
+            for asker in takers.take(ticks, seconds, (frame.width, frame.height)):
                 yield asker, seconds, self._scalers[asker].picture(frame)
-
-    def _note_size(self, frame: VideoFrame, seconds: float, log: DecodeLog) -> None:
-        name, size = self._media.facts.name, f"{frame.width}x{frame.height}"
-        check_picture(name, frame.width, frame.height, self._media.limits)
-        log.size_change = f"the picture size changes from {self._size[0]}x{self._size[1]} to {size} at {seconds:.2f} s"
-        width, height = fitted(frame.width, frame.height, self._size, self._size)
-        if width * height < LEAST_FITTED_SHARE * self._size[0] * self._size[1]:
-            log.broke_off = f"{log.size_change}, and little of it is seen in that shape"
 
     def _frames(self, packets: Iterable[Packet[VideoStream]], log: DecodeLog, threads: int) -> Iterator[VideoFrame]:
         codec = self._codec
@@ -113,17 +98,55 @@ def _ended(packets: Iterable[Packet[VideoStream]]) -> Iterator[Packet[VideoStrea
     yield None
 
 
+class Takers:
+    """Who takes which frame of a run; keeps the log of what came out of the decoder."""
+
+    def __init__(self, media: Media, due: Sequence[Due], log: DecodeLog) -> None:
+        video = media.facts.video
+        self._media, self._log = media, log
+        self._size = (video.coded_width, video.coded_height) if video else (0, 0)
+        self._pointers = [_Pointer(one) for one in due]
+
+    def take(self, ticks: int, seconds: float, size: tuple[int, int]) -> list[int]:
+        """Return the askers that take the next frame; raises MediaLimitError for one that is too large."""
+        log = self._log
+        log.frames_decoded += 1
+        log.last_good_seconds = seconds
+        if size != self._size and log.size_change is None:
+            self._note_size(size, seconds)
+        takers = [asker for asker, pointer in enumerate(self._pointers) if pointer.takes(ticks)]
+        log.frames_analyzed += bool(takers)
+        return takers
+
+    def missing(self) -> int:
+        """Return how many times that were due no frame has come for."""
+        return sum(pointer.left for pointer in self._pointers)
+
+    def _note_size(self, size: tuple[int, int], seconds: float) -> None:
+        check_picture(self._media.facts.name, *size, self._media.limits)
+        change = "the picture size changes from {}x{} to {}x{}".format(*self._size, *size)
+        self._log.size_change = f"{change} at {seconds:.2f} s"
+        width, height = fitted(*size, self._size, self._size)
+        if width * height < LEAST_FITTED_SHARE * self._size[0] * self._size[1]:
+            self._log.broke_off = f"{self._log.size_change}, and little of it is seen in that shape"
+
+
 class _Pointer:
     """Which frame an asker takes next."""
 
     def __init__(self, due: Due) -> None:
-        self._every, self._ticks = due.every, [*due.ticks.tolist(), _NEVER]
+        self._every, self._after = due.every, due.after
+        self._ticks = [*due.ticks.tolist(), _NEVER]
         self._position = 0
+
+    @property
+    def left(self) -> int:
+        return 0 if self._every else len(self._ticks) - 1 - self._position
 
     def takes(self, ticks: int) -> bool:
         """Say whether the frame at this time is wanted: the first at or after each due time is."""
         if self._every:
-            return True
+            return ticks > self._after
         if ticks < self._ticks[self._position]:
             return False
         while self._ticks[self._position] <= ticks:

@@ -31,6 +31,7 @@ class DecodeLog:
     last_damage: str = ""
     broke_off: str | None = None
     size_change: str | None = None  # the first one, in words
+    fallback: str | None = None  # why and from when on the CPU decoded what the GPU should have
 
     def add(self, later: DecodeLog) -> None:
         """Add what happened in a part of the file that follows."""

@@ -13,10 +13,14 @@ from numpy.typing import NDArray
 
 from model_zoo.report import DecodeFacts
 from model_zoo.values import View
-from serve.decode.choose import DECODERS
+from serve.decode.nvdec import NoNvdec, Nvdec, use_nvdec
 from serve.decode.reading import Wanted, read
+from serve.decode.sessions import Sessions
+from serve.devices import Gpu, look_for_gpu
 from serve.media import Limits, Media, open_media
 from tests.clips import HEIGHT, number_in, numbered_picture, remux, write_clip
+from tests.stand_in_nvcodec import Library
+from tests.twin import HostPainter
 
 FRAMES = 75
 
@@ -79,11 +83,12 @@ def read_all(media: Media, *intervals: float, backend: str, threads: int = 2) ->
     assert video is not None
     got = [Got() for _ in intervals]
     wanted = [Wanted(View(video.width, video.height), interval, batch=7) for interval in intervals]
-    with read(media, wanted, backend=backend, threads=threads) as reading:
+    with read(media, wanted, backend=backend.split()[0], threads=threads, nvdec=engine(backend)) as reading:
         for asker, frames in reading:
             assert 0 < len(frames) <= 7
             got[asker].seconds += frames.seconds.tolist()
             got[asker].pixels += list(frames.pixels)
+    assert reading.facts.fallback_reason is None
     return got, reading.facts
 
 
@@ -95,9 +100,27 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(params=DECODERS)
+STAND_IN = Nvdec(Gpu("a stand-in", sm=89, memory_bytes=16 << 30, cuda=12_080), Sessions(Library(), HostPainter))
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("cpu"),
+        pytest.param("nvdec on a stand-in"),
+        pytest.param("nvdec", marks=pytest.mark.gpu),
+    ]
+)
 def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+def engine(backend: str) -> Nvdec | NoNvdec | None:
+    """Return the video engine that a decoder under test runs on."""
+    if backend == "nvdec":
+        gpu = look_for_gpu().gpu
+        assert gpu is not None
+        return use_nvdec(gpu)
+    return STAND_IN if backend.startswith("nvdec") else None
 
 
 @pytest.mark.parametrize("name", CLIPS)
@@ -191,7 +214,7 @@ def test_frames_before_the_first_key_frame_are_left_out(clips: Path, backend: st
 def test_the_facts_say_what_was_done_and_why(clips: Path, backend: str) -> None:
     media = open_media(clips / "h264_short_groups.mp4", Limits())
     _, facts = read_all(media, 0.4, backend=backend)
-    assert facts.backend == backend
+    assert facts.backend == backend.split()[0]
     assert facts.backend_reason
     assert facts.strategy == "keyframes"
     assert facts.frames_decoded == facts.frames_analyzed == 8

@@ -1,0 +1,190 @@
+"""Decode with the video engine of an NVIDIA GPU: packets from PyAV, surfaces from the engine, small pictures back.
+
+PyAV reads the file, so the plan's packets, the times and the limits are those of the CPU decoder. Whole frames stay in
+the GPU's memory, where one kernel scales them into the batches of every view; only those are copied to the host. The
+engine says nothing of damage: where a frame that is due does not come, NvdecError tells, and the CPU decodes the rest.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+
+import av
+import numpy as np
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from model_zoo.report import VideoFacts
+from model_zoo.values import Frames, View
+from serve.decode.annexb import with_start_codes
+from serve.decode.jobs import Colours, Finish, Layout, Surface, row_bytes
+from serve.decode.packets import runs_of
+from serve.decode.paint import GpuPainter, Painter
+from serve.decode.runs import Run, Takers
+from serve.decode.sessions import Session, Sessions
+from serve.decode.wanted import DecodeLog, Wanted
+from serve.devices import Gpu, look_for_gpu
+from serve.media import Media
+from serve.sampling import Plan
+from serve.stamp import check_unchanged, reopen
+
+_FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+
+
+class NvdecError(Exception):
+    """The GPU did not give what it should; the CPU decodes the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nvdec:
+    """A GPU whose video engine can be used, and the sessions that are open on it."""
+
+    gpu: Gpu
+    sessions: Sessions
+
+
+@dataclass(frozen=True, slots=True)
+class NoNvdec:
+    """There is no video engine to use here, and why so."""
+
+    reason: str
+
+
+def use_nvdec(
+    gpu: Gpu, library: str = "PyNvVideoCodec", new_painter: Callable[[], Painter] = GpuPainter
+) -> Nvdec | NoNvdec:
+    """Import what a GPU's video engine needs; nothing of it is imported before this is called."""
+    try:
+        module: ModuleType = importlib.import_module(library)
+        if new_painter is GpuPainter:
+            importlib.import_module("cupy")
+    except Exception as error:  # noqa: BLE001 - its import asks the driver, and fails in any way where that is old
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        return NoNvdec(f"the video engine of {gpu.name} cannot be used: {first}")
+    return Nvdec(gpu, Sessions(module, new_painter))
+
+
+@cache
+def find_nvdec() -> Nvdec | NoNvdec:
+    """Return the video engine of this machine; the answer is kept for the life of the process."""
+    look = look_for_gpu()
+    return NoNvdec(look.reason) if look.gpu is None else use_nvdec(look.gpu)
+
+
+def frames(
+    media: Media, wanted: Sequence[Wanted], plan: Plan, log: DecodeLog, nvdec: Nvdec
+) -> Iterator[tuple[int, Frames]]:
+    """Yield (index into `wanted`, batch) as the CPU decoder does. Raises whatever goes wrong on the GPU.
+
+    Before it raises, it yields what was painted until then, if the GPU still gives that out.
+    """
+    video = media.facts.video
+    if video is None or plan.strategy == "none":
+        return
+    with reopen(media.path, media.limits, media.stamp) as container, nvdec.sessions.session(video) as session:
+        stream = container.streams[video.stream_index]
+        assert isinstance(stream, VideoStream)  # noqa: S101 - narrows the type; open_media chose a video stream
+        batches = [_Batch(item, video, colours_of(stream, video), session.painter) for item in wanted]
+        try:
+            for run in runs_of(container, video.stream_index, plan, log):
+                yield from _run(media, stream, run, plan, log, session, batches)
+        except Exception:
+            yield from _flush(batches, rescue=True)
+            raise
+        yield from _flush(batches)
+    check_unchanged(media.path, media.stamp)
+    if log.frames_decoded == 0:
+        raise NvdecError("not one frame came out")
+
+
+def _run(
+    media: Media,
+    stream: VideoStream,
+    run: Run,
+    plan: Plan,
+    log: DecodeLog,
+    session: Session,
+    batches: Sequence[_Batch],
+) -> Iterator[tuple[int, Frames]]:
+    tick_seconds = float(stream.time_base or 1 / av.time_base)
+    takers = Takers(media, run.due, log)
+    counted = round(media.start_seconds / tick_seconds)  # where the times in the file are not believed
+    hidden: set[int] = set()
+    for told, surface in session.surfaces(with_start_codes(_noting(run.packets, hidden), stream)):
+        if told in hidden:
+            continue
+        ticks = told if plan.even_ticks is None else counted
+        counted += plan.even_ticks or 0
+        seconds = ticks * tick_seconds - media.start_seconds
+        for asker in takers.take(ticks, seconds, (surface.width, surface.height)):
+            batch = batches[asker].add(surface, seconds)
+            if batch is not None:
+                yield asker, batch
+    if takers.missing() and log.broke_off is None:
+        raise NvdecError(f"{takers.missing()} of the frames that were due did not come")
+
+
+def _noting(packets: Iterable[Packet[VideoStream]], hidden: set[int]) -> Iterator[Packet[VideoStream]]:
+    """Pass packets on, and note the times of those that an edit list cuts away: the engine knows nothing of it."""
+    for packet in packets:
+        if packet.is_discard and packet.pts is not None:
+            hidden.add(packet.pts)
+        yield packet
+
+
+def _flush(batches: Sequence[_Batch], *, rescue: bool = False) -> Iterator[tuple[int, Frames]]:
+    """Yield what the batches hold; to rescue is to take what can be had of a GPU that failed."""
+    for asker, unfilled in enumerate(batches):
+        try:
+            rest = unfilled.flush()
+        except Exception:
+            if not rescue:
+                raise
+            continue
+        if rest is not None:
+            yield asker, rest
+
+
+class _Batch:
+    """Rows of one view in the painter's memory."""
+
+    def __init__(self, wanted: Wanted, video: VideoFacts, colours: Colours, painter: Painter) -> None:
+        self._view: View = wanted.view
+        self._size, self._painter, self._video = wanted.batch, painter, video
+        finish = Finish()
+        self._layout = Layout(wanted.view, video, colours, finish)
+        self._row_bytes = row_bytes(wanted.view, finish)
+        self._block = painter.allocate(self._row_bytes * wanted.batch)
+        self._seconds: list[float] = []
+
+    def add(self, surface: Surface, seconds: float) -> Frames | None:
+        """Paint a surface into the next row; return the batch when that fills it."""
+        row = self._block.address + len(self._seconds) * self._row_bytes
+        self._painter.paint(self._layout.job(surface, row))
+        self._seconds.append(seconds)
+        return self.flush() if len(self._seconds) == self._size else None
+
+    def flush(self) -> Frames | None:
+        """Return what the batch holds; None when it is empty."""
+        if not self._seconds:
+            return None
+        seconds, self._seconds = self._seconds, []
+        shape = (len(seconds), self._view.height, self._view.width, 3)
+        return Frames(
+            pixels=self._painter.fetch(self._block, shape),
+            seconds=np.array(seconds),
+            view=self._view,
+            source_width=self._video.width,
+            source_height=self._video.height,
+        )
+
+
+def colours_of(stream: VideoStream, video: VideoFacts) -> Colours:
+    """Return how the stream says that its colours are meant."""
+    codec = stream.codec_context
+    full = int(codec.color_range) == _FULL_RANGE or (video.pixel_format or "").startswith("yuvj")
+    return Colours(int(codec.colorspace), full_range=full)

@@ -1,0 +1,221 @@
+"""When the GPU's decoder fails, in whatever way and whenever, the frames are the same and the report says so."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model_zoo.errors import BackendError, CorruptMediaError
+from model_zoo.report import DecodeFacts
+from model_zoo.values import View
+from serve.decode.annexb import parameter_sets
+from serve.decode.nvdec import NoNvdec, Nvdec, use_nvdec
+from serve.decode.reading import read
+from serve.decode.sessions import Sessions
+from serve.decode.wanted import Wanted
+from serve.devices import Gpu
+from serve.limits import Limits
+from serve.media import open_media
+from tests.clips import number_in, write_clip
+from tests.stand_in_nvcodec import Library, Pixel_Format, Trouble
+from tests.twin import HostPainter
+
+FRAMES = 60
+GPU = Gpu("Tesla T4", sm=75, memory_bytes=16 << 30, cuda=12_080)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    options = {"x264-params": "keyint=12:min-keyint=12:scenecut=0:bframes=2:log-level=none"}
+    return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", frames=FRAMES, options=options)
+
+
+@pytest.fixture(scope="module")
+def two_sizes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A transport stream whose second half is larger than its first."""
+    folder = tmp_path_factory.mktemp("sizes")
+    options = {"x264-params": "keyint=12:bframes=0:log-level=none"}
+    parts = [
+        write_clip(folder / f"{width}.ts", frames=24, options=options, size=(width, height)).read_bytes()
+        for width, height in ((160, 96), (320, 192))
+    ]
+    path = folder / "two_sizes.ts"
+    path.write_bytes(b"".join(parts))
+    return path
+
+
+def engine(trouble: Trouble | None = None) -> tuple[Nvdec, Library]:
+    library = Library(trouble)
+    return Nvdec(GPU, Sessions(library, HostPainter)), library
+
+
+def read_with(
+    path: Path, nvdec: Nvdec | NoNvdec, intervals: Sequence[float] = (0.0,), backend: str = "nvdec", batch: int = 7
+) -> tuple[list[tuple[int, float]], DecodeFacts]:
+    """Return (number, seconds) of every frame of the first asker."""
+    media = open_media(path, Limits())
+    wanted = [Wanted(View(160, 96), interval, batch) for interval in intervals]
+    got: list[list[tuple[int, float]]] = [[] for _ in intervals]
+    with read(media, wanted, backend=backend, nvdec=nvdec) as reading:
+        for asker, frames in reading:
+            pairs = zip(frames.pixels, frames.seconds.tolist(), strict=True)
+            got[asker] += [(number_in(picture), round(seconds, 6)) for picture, seconds in pairs]
+    for asker, taken in enumerate(got):
+        assert len(taken) == len(set(taken)), f"asker {asker} was given a frame twice"
+    return got[0], reading.facts
+
+
+@pytest.mark.parametrize("after_frames", [0, 1, 6, 7, 8, 30, FRAMES - 1])
+@pytest.mark.parametrize("intervals", [(0.0,), (0.2,), (0.2, 1.0), (0.0, 0.4)])
+def test_a_failure_in_the_middle_loses_and_repeats_no_frame(
+    clip: Path, after_frames: int, intervals: Sequence[float]
+) -> None:
+    whole, _ = read_with(clip, engine()[0], intervals)
+    assert len(whole) == (FRAMES if intervals[0] == 0 else 12)
+    nvdec, _ = engine(Trouble(after_frames=after_frames))
+    got, facts = read_with(clip, nvdec, intervals)
+    assert got == whole
+    assert not facts.truncated
+    if facts.frames_decoded <= after_frames:
+        return  # fewer frames were needed than it could do
+    assert facts.fallback_reason is not None
+    assert facts.fallback_reason.endswith("for the GPU failed: CUDA_ERROR_ILLEGAL_ADDRESS")
+
+
+def test_the_report_says_from_when_on_the_cpu_decoded(clip: Path) -> None:
+    _, facts = read_with(clip, engine(Trouble(after_frames=30))[0])
+    assert facts.backend == "nvdec"
+    assert facts.fallback_reason is not None
+    assert facts.fallback_reason.startswith("decoded on the CPU from 1.16 s on, for the GPU failed: ")
+
+
+def test_a_failure_when_the_session_is_opened_costs_nothing_but_a_line(clip: Path) -> None:
+    got, facts = read_with(clip, engine(Trouble(at_open=True))[0])
+    assert [number for number, _ in got] == list(range(FRAMES))
+    assert facts.fallback_reason == (
+        "decoded on the CPU from the beginning, for the GPU failed: PyNvDecoder constructor failed: out of memory"
+    )
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        (Trouble(refuses=True), "the driver's video engine does not decode h264 with 8 bits"),
+        (Trouble(layout=Pixel_Format.YUV444), "the video engine gave a surface of Pixel_Format.YUV444"),
+    ],
+)
+def test_what_the_driver_refuses_goes_to_the_cpu(clip: Path, trouble: Trouble, reason: str) -> None:
+    got, facts = read_with(clip, engine(trouble)[0])
+    assert [number for number, _ in got] == list(range(FRAMES))
+    assert reason in str(facts.fallback_reason)
+
+
+def test_frames_that_the_engine_swallows_are_decoded_on_the_cpu(clip: Path) -> None:
+    """An engine conceals damage without a word; that a frame that was due did not come is the only sign."""
+    whole, _ = read_with(clip, engine()[0], (0.48,))
+    got, facts = read_with(clip, engine(Trouble(loses=2))[0], (0.48,))
+    assert got == whole
+    assert "1 of the frames that were due did not come" in str(facts.fallback_reason)
+
+
+def test_a_change_of_size_is_fitted_as_on_the_cpu(two_sizes: Path) -> None:
+    on_cpu, facts = read_with(two_sizes, NoNvdec("none"), backend="cpu")
+    assert "the picture size changes from 160x96 to 320x192" in facts.strategy_reason
+    nvdec, library = engine()
+    got, facts = read_with(two_sizes, nvdec)
+    assert got == on_cpu
+    assert "the picture size changes from 160x96 to 320x192" in facts.strategy_reason
+    assert "too small for this video" in str(facts.fallback_reason), "the session was opened for the first size"
+    assert len(library.opened) == 1
+
+
+def test_a_session_is_used_again_by_the_next_video_it_fits(clip: Path, tmp_path: Path) -> None:
+    nvdec, library = engine()
+    for _ in range(3):
+        read_with(clip, nvdec)
+    assert len(library.opened) == 1
+    larger = write_clip(tmp_path / "larger.mp4", frames=5, size=(320, 192))
+    read_with(larger, nvdec)
+    assert len(library.opened) == 2
+    read_with(clip, nvdec)
+    read_with(larger, nvdec)
+    assert len(library.opened) == 2
+
+
+def test_a_session_that_failed_is_not_used_again(clip: Path) -> None:
+    nvdec, library = engine(Trouble(after_frames=30))
+    read_with(clip, nvdec)
+    library.trouble.after_frames = None
+    got, facts = read_with(clip, nvdec)
+    assert len(library.opened) == 2
+    assert len(got) == FRAMES
+    assert facts.fallback_reason is None
+
+
+def test_leaving_early_is_no_failure(clip: Path) -> None:
+    nvdec, _ = engine()
+    media = open_media(clip, Limits())
+    with read(media, [Wanted(View(160, 96), 0, 1)], backend="nvdec", nvdec=nvdec) as reading:
+        next(iter(reading))
+    assert reading.facts.fallback_reason is None
+
+
+def test_a_file_that_is_damaged_for_the_cpu_too_gives_the_cpus_error(clip: Path, tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(clip.read_bytes())
+    media = open_media(path, Limits())
+    path.write_bytes(b"\0" * path.stat().st_size)
+    with (
+        pytest.raises(CorruptMediaError, match="changed while it was read"),
+        read(media, [Wanted(View(160, 96), 0, 1)], backend="nvdec", nvdec=engine()[0]) as reading,
+    ):
+        list(reading)
+
+
+def test_the_pictures_are_those_of_the_cpu_within_a_few_steps(media: Path) -> None:
+    """Brightness nearly exactly; swscale does not place colour where H.264 says, so at sharp edges colours differ."""
+    opened = open_media(media / "demo.mp4", Limits())
+    wanted = [Wanted(View(320, 320, "letterbox"), 4.0, 8), Wanted(View(224, 224, "cover", 0.875), 4.0, 8)]
+    pictures: dict[str, list[np.ndarray]] = {}
+    for backend in ("cpu", "nvdec"):
+        with read(opened, wanted, backend=backend, nvdec=engine()[0]) as reading:
+            pictures[backend] = [picture.astype(float) for _, frames in reading for picture in frames.pixels]
+        assert reading.facts.fallback_reason is None
+    differences = [a - b for a, b in zip(pictures["cpu"], pictures["nvdec"], strict=True)]
+    assert max(float(np.abs(difference).mean()) for difference in differences) < 3
+    brightness = [np.abs(difference @ (0.2126, 0.7152, 0.0722)) for difference in differences]
+    assert max(float(np.percentile(one, 99)) for one in brightness) < 4
+
+
+def test_a_library_that_does_not_import_is_a_reason_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PyNvVideoCodec", None)
+    found = use_nvdec(GPU)
+    assert isinstance(found, NoNvdec)
+    assert found.reason.startswith("the video engine of Tesla T4 cannot be used: ")
+    assert "PyNvVideoCodec" in found.reason
+
+
+def test_an_import_that_raises_anything_is_a_reason_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "nvcodec_of_an_old_driver.py").write_text('raise RuntimeError("Driver version is too old\\n\\nlong")')
+    monkeypatch.syspath_prepend(tmp_path)
+    found = use_nvdec(GPU, "nvcodec_of_an_old_driver")
+    assert found == NoNvdec("the video engine of Tesla T4 cannot be used: Driver version is too old")
+
+
+def test_asking_for_the_gpu_where_there_is_none_is_refused_at_once(clip: Path) -> None:
+    media = open_media(clip, Limits())
+    with pytest.raises(BackendError, match=r"decoder=nvdec: no NVIDIA driver.*set decoder=auto"):
+        read(media, [], backend="nvdec", nvdec=NoNvdec("no NVIDIA driver was found"))
+
+
+def test_parameter_sets_of_both_codecs_are_read_from_the_header() -> None:
+    avc = b"\x01\x64\x00\x1f\xff\xe1\x00\x02SP\x01\x00\x01P"
+    assert parameter_sets("h264", avc) == b"\x00\x00\x00\x01SP\x00\x00\x00\x01P"
+    hevc = bytes([1]) + bytes(20) + b"\xff\x02" + b"\xa0\x00\x01\x00\x01V" + b"\xa1\x00\x02\x00\x01S\x00\x01T"
+    assert parameter_sets("hevc", hevc) == b"\x00\x00\x00\x01V\x00\x00\x00\x01S\x00\x00\x00\x01T"
+    assert parameter_sets("h264", b"") == b""
+    assert parameter_sets("h264", b"\x00\x00\x00\x01SP") == b"\x00\x00\x00\x01SP"
