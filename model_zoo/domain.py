@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 class Options:
     """What a user wants of single domains; each reads its own."""
 
-    biometrics: bool = True  # may faces be compared with each other?
+    biometrics: bool = True  # may faces, or voices, be compared with each other?
     gallery: Gallery | None = None  # people to be named
+    speakers: bool = True  # are the voices of a file told apart?
+    language: str = ""  # of the speech, ISO 639-1; empty finds it out
 
 
 @dataclass(frozen=True, slots=True)

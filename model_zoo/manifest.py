@@ -204,6 +204,12 @@ class ModelSpec(WeightFile):
             raise ManifestError(f"[{self.name}] needs the table `input`: {self.domain}.{self.role} is given pictures")
         return self.input
 
+    def hears(self) -> SoundInput:
+        """Return what sound it takes; raises ManifestError for a network that sees."""
+        if self.sound is None:
+            raise ManifestError(f"[{self.name}] needs the table `sound`: {self.domain}.{self.role} is given sound")
+        return self.sound
+
 
 def load(domain: str) -> tuple[ModelSpec, ...]:
     """Read the models of a domain from its `models.toml`, in the order they are written."""

@@ -13,6 +13,8 @@ import typer.main
 
 from model_zoo.errors import ReelwardenError
 from serve.cli_analyze import analyze
+from serve.cli_doctor import doctor
+from serve.cli_evaluate import evaluate
 from serve.cli_gallery import app as gallery_app
 from serve.cli_models import app as models_app
 from serve.cli_policy import app as policy_app
@@ -36,7 +38,9 @@ app.add_typer(gallery_app, name="gallery", help="Build galleries of people to be
 app.add_typer(policy_app, name="policy", help="Check policies, and explain what they make of a report.")
 app.add_typer(review_app, name="review", help="Let a person look at a report and decide.")
 app.command()(analyze)
+app.command()(evaluate)
 app.command()(serve)
+app.command()(doctor)
 
 
 @app.command()

@@ -46,6 +46,7 @@ class Ready:
             backend=self.placed.backend,
             device=self.placed.device,
             device_reason=self.placed.reason,
+            precision=self.placed.precision,
         )
 
 

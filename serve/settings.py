@@ -36,6 +36,11 @@ class Settings(BaseSettings):
         None, description="people to be named: a folder of NAME/*.jpg, or a file of `reelwarden gallery build`"
     )
 
+    language: str = Field(
+        "", pattern=r"^([a-z]{2,3})?$", description="what is spoken, ISO 639-1, such as en; empty finds it out"
+    )
+    speakers: bool = Field(True, description="tell the voices of a file apart; needs `biometrics`")
+
     models: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="models for roles, as DOMAIN.ROLE=NAME; fills optional roles and replaces defaults"
     )

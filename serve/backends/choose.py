@@ -6,10 +6,14 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
+from model_zoo.errors import BackendError
 from model_zoo.manifest import ModelSpec
 from model_zoo.values import Model
+from serve.backends.ctranslate2 import Ctranslate2Model, compute_type
 from serve.backends.onnx import OnnxModel
-from serve.devices import has_nvidia_driver
+from serve.devices import has_nvidia_driver, look_for_gpu
+
+_WHY_CTRANSLATE2 = "ctranslate2: what runs weights of this format"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,7 @@ class Placed:
     backend: str
     device: str
     reason: str
+    precision: str = "fp32"
 
 
 def place_model(
@@ -27,10 +32,30 @@ def place_model(
 ) -> Placed:  # fmt: skip
     """Load a model by the settings `device` and `backend`; raises BackendError when it cannot be loaded.
 
-    ONNX Runtime on the CPU is what this release has; the settings exist so that asking for it is said in the report.
+    The format of the weights says what can run them. ONNX Runtime on the CPU is what this release has for ONNX; the
+    settings exist so that asking for it is said in the report.
     """
+    if spec.format == "ctranslate2":
+        return _place_speech(spec, path, device, threads)
     model = OnnxModel(spec, path, executor, threads)
     return Placed(model, "onnxruntime", "cpu", f"{_why_cpu(device)}; {_why_onnxruntime(backend)}")
+
+
+def _place_speech(spec: ModelSpec, path: Path, device: str, threads: int) -> Placed:
+    """Put speech recognition on the GPU where there is one that it can use, unless the setting says otherwise."""
+    look = look_for_gpu()
+    reason = "cpu: asked for by the setting" if device == "cpu" else f"cpu: {look.reason}"
+    if device != "cpu" and look.gpu:
+        arithmetic = compute_type(look.gpu.sm)
+        try:
+            model = Ctranslate2Model(spec, path, "cuda", arithmetic, threads)
+        except BackendError as error:
+            reason = f"cpu: {look.gpu.name} could not be used: {error}"
+        else:
+            return Placed(model, "ctranslate2", "cuda", f"cuda: {look.reason}; {_WHY_CTRANSLATE2}", arithmetic)
+    arithmetic = compute_type(None)
+    model = Ctranslate2Model(spec, path, "cpu", arithmetic, threads)
+    return Placed(model, "ctranslate2", "cpu", f"{reason}; {_WHY_CTRANSLATE2}", arithmetic)
 
 
 def _why_cpu(device: str) -> str:

@@ -80,6 +80,7 @@ class Service:
     def load(self) -> None:
         """Load every model, on a thread of its own; raises the errors of the analyzer."""
         start_seconds = monotonic()
+        from serve.doctor import examine, in_one_line
         from serve.pipeline import Analyzer
 
         self._analyzer = Analyzer(self.settings, wrap=_joined)
@@ -91,6 +92,7 @@ class Service:
         domains = [domain.name for domain in self._analyzer.domains]
         seconds = round(monotonic() - start_seconds, 3)
         log.info("ready", extra={"fields": {"domains": domains, "load_seconds": seconds}})
+        log.info("doctor", extra={"fields": in_one_line(examine(self.settings, thorough=False))})
 
     @property
     def state(self) -> State:

@@ -26,7 +26,7 @@ INTERVAL_SECONDS = 1.0
 # decoders that read one row of probabilities
 CLASSES = {"opennsfw": 2, "nsfwjs": 5, "softmax_labels": 1000, "sound_scores": 521}
 
-EMBEDDINGS = {"dlib_face": 128}  # decoders that read one row of numbers
+EMBEDDINGS = {"dlib_face": 128, "voice_embedding": 256}  # decoders that read one row of numbers
 KEY_POINTS = {"blazeface_full_range": 6, "blazeface_back": 6}  # decoders that read points with their boxes
 
 
@@ -38,6 +38,8 @@ class Noise:
 
     def run(self, tensors: Tensors) -> Tensors:
         """Answer row by row."""
+        if self.spec.decoder == "whisper":
+            return murmur(tensors["filled"].tolist())
         (taken,) = tensors.values()
         rows = [self._row(zlib.crc32(row.tobytes()), row.shape) for row in taken]
         return {name: np.stack([row[index] for row in rows]) for index, name in enumerate(self.spec.outputs)}
@@ -46,6 +48,8 @@ class Noise:
         random = np.random.default_rng(seed)
         if self.spec.decoder in EMBEDDINGS:
             return (random.normal(0, 0.1, EMBEDDINGS[self.spec.decoder]).astype(np.float32),)
+        if self.spec.decoder == "speech_steps":
+            return (np.repeat(random.uniform(0, 1, 10) > 0.3, 32).astype(np.float32),)
         if self.spec.decoder == "db":
             return (np.kron(random.uniform(0, 1, (1, size[0] // 32, size[1] // 32)) > 0.98, np.ones((32, 32), "f4")),)
         if self.spec.decoder == "ctc":
@@ -64,6 +68,22 @@ class Noise:
             points = low[:, None] + size[:, None] * random.uniform(0, 1, (30, KEY_POINTS[self.spec.decoder], 2))
             return scores[:, 0].astype(np.float32), boxes, points.astype(np.float32)
         return scores.astype(np.float32), boxes
+
+
+def murmur(filled: Sequence[int]) -> Tensors:
+    """Return words for every row, for as long as it is filled."""
+    rows, words = len(filled), 6
+    edges = np.linspace(0, 1, words + 1)[None] * np.array(filled)[:, None] / 16_000
+    return {
+        "words": np.tile([" These", " are", " words.", " And", " these", " too."], (rows, 1)),
+        "word_times": np.stack([edges[:, :-1], edges[:, 1:]], axis=2).astype(np.float32),
+        "word_confidences": np.random.default_rng(rows).uniform(0, 1, (rows, words)).astype(np.float32),
+        "language": np.full(rows, "en"),
+        "language_confidence": np.full(rows, 0.9, np.float32),
+        "no_speech": np.zeros(rows, np.float32),
+        "log_probability": np.full(rows, -0.3, np.float32),
+        "repetition": np.full(rows, 1.2, np.float32),
+    }
 
 
 def models_of(domain: Domain) -> dict[str, Loaded]:
@@ -96,10 +116,13 @@ def windows(listener: Listener, count: int) -> Iterator[SoundWindows]:
         yield SoundWindows(samples, seconds, np.full(rows, size), listener.sample_rate)
 
 
-def predictions_of(domain: Domain, count: int) -> dict[str, list[Prediction]]:
+def predictions_of(domain: Domain, count: int, finished: bool = True) -> dict[str, list[Prediction]]:
+    """Show a domain so many frames and windows, and end them unless told otherwise."""
+
     def rows_of(asked: Watcher | Listener) -> list[Prediction]:
         if isinstance(asked, Listener):
-            return [row for batch in windows(asked, count) for row in asked.hear(batch)]
+            rows = [row for batch in windows(asked, count) for row in asked.hear(batch)]
+            return [*rows, *asked.finish()] if finished else rows
         return [row for frames in pictures(asked.view, count) for row in asked.predict(frames)]
 
     return {asked.role: rows_of(asked) for asked in domain.start(Start(models_of(domain), INTERVAL_SECONDS))}
@@ -131,9 +154,9 @@ def test_no_predictions_at_all_give_an_empty_part(domain: Domain) -> None:
 
 @every_domain
 def test_a_still_image_is_no_special_case(domain: Domain) -> None:
-    rows = predictions_of(domain, 1)
+    rows = predictions_of(domain, 1, finished=False)
     assert {len(several) for several in rows.values()} == {1}
-    part = part_of(domain, rows, 0.0)
+    part = part_of(domain, predictions_of(domain, 1), 0.0)
     assert all((segment.start_seconds, segment.end_seconds) == (0, 0) for segment in part.segments)
 
 
@@ -167,8 +190,15 @@ def test_a_window_that_is_mostly_silence_after_the_end_is_no_special_case(domain
 
 @every_domain
 def test_every_frame_and_window_gets_one_prediction_with_its_time(domain: Domain) -> None:
-    for several in predictions_of(domain, 9).values():
+    for several in predictions_of(domain, 9, finished=False).values():
         assert [row.seconds for row in several] == list(range(9))
+
+
+@every_domain
+def test_what_is_said_at_the_end_comes_after_what_was_said_before(domain: Domain) -> None:
+    for several in predictions_of(domain, 9).values():
+        assert [row.seconds for row in several[:9]] == list(range(9))
+        assert all(row.seconds >= 8 for row in several[9:])
 
 
 @every_domain
@@ -236,5 +266,7 @@ def test_a_domain_has_a_card_for_people(domain: Domain) -> None:
 
 def test_names_of_domains_are_unique_and_a_wrong_one_is_refused_with_the_right_ones() -> None:
     assert len({domain.name for domain in DOMAINS}) == len(DOMAINS)
-    with pytest.raises(UsageError, match=r"moderatoin.*moderation, objects, labels, shots, faces, sounds, text"):
+    with pytest.raises(
+        UsageError, match=r"moderatoin.*moderation, objects, labels, shots, faces, sounds, text, transcription"
+    ):
         by_name("moderatoin")

@@ -45,7 +45,8 @@ def demo_report(tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 
 def test_the_demo_gives_findings_of_every_domain(demo_report: Report) -> None:
-    assert list(demo_report.domains) == ["moderation", "objects", "labels", "shots", "faces", "sounds", "text"]
+    names = ["moderation", "objects", "labels", "shots", "faces", "sounds", "text", "transcription"]
+    assert list(demo_report.domains) == names
     assert demo_report.complete
     found = {segment.label for segment in demo_report.domains["objects"].segments}
     assert {"person", "cat"} <= found
