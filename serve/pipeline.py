@@ -55,6 +55,7 @@ class _Work:
     stages: Stages
     on_progress: OnProgress
     stop: Stop
+    decode_threads: int
     stopped: list[ReportedError] = field(default_factory=list)
     beside: Attempt | None = None  # sees the frames, too, and says nothing
 
@@ -109,7 +110,7 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         with stages("open"):
             media = open_media(path, settings.limits())
         attempts = [self._start(domain, settings) for domain in domains]
-        work = _Work(media, attempts, stages, on_progress, stop)
+        work = _Work(media, attempts, stages, on_progress, stop, asked.decode_threads or settings.threads)
         if album and any(attempt.watchers for attempt in attempts):
             work.beside = album.attempt(media, settings.interval_seconds)
         decode = self._watch(work)
@@ -152,7 +153,7 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         ]
         media, stages = work.media, work.stages
         frames_done, seen_seconds = 0, 0.0
-        with read(media, wanted, backend=self.settings.decoder, threads=self.settings.threads) as reading:
+        with read(media, wanted, backend=self.settings.decoder, threads=work.decode_threads) as reading:
             for index, frames in stages.waiting("decode_wait", reading):
                 if work.stops("pictures", seen_seconds):
                     break
