@@ -16,8 +16,9 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.client_venvs import python_with
 from tests.conftest import MEDIA, ROOT
-from tests.image_runs import FLAVOR, run
+from tests.image_runs import FLAVOR
 from tests.server_process import free_port
 
 pytestmark = pytest.mark.docker
@@ -65,7 +66,7 @@ def answers(request: pytest.FixtureRequest, s3_url: str, tmp_path_factory: pytes
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "REELWARDEN_"))}
     environment |= AWS | {"AWS_ENDPOINT_URL": s3_url, "SAGEMAKER_USER_CONFIG_OVERRIDE": str(quiet)}
     done = subprocess.run(
-        [python_of(request.param), program, IMAGE, folder, str(port)],
+        [python_with(f"sagemaker=={VERSIONS[request.param]}"), program, IMAGE, folder, str(port)],
         env=environment,
         cwd=folder,
         capture_output=True,
@@ -76,18 +77,6 @@ def answers(request: pytest.FixtureRequest, s3_url: str, tmp_path_factory: pytes
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-6000:]
     found: dict[str, Any] = json.loads(done.stdout.rstrip().splitlines()[-1])
     return found
-
-
-def python_of(line: str) -> Path:
-    """Return the Python that has a line of the SDK, installed where it is missing."""
-    place = ROOT / "out" / "venvs" / f"sagemaker-{VERSIONS[line]}"
-    done = place / "installed"
-    if not done.exists():
-        uv = str(ROOT / ".venv/bin/uv")
-        run(uv, "venv", "--clear", "--quiet", "--python", str(ROOT / ".venv/bin/python"), str(place))
-        run(uv, "pip", "install", "--quiet", "--python", str(place), f"sagemaker=={VERSIONS[line]}")
-        done.touch()
-    return place / "bin" / "python"
 
 
 def fill_bucket(url: str, media: Path) -> None:
@@ -105,7 +94,7 @@ def fill_bucket(url: str, media: Path) -> None:
 
 def lasting(report: dict[str, Any]) -> dict[str, Any]:
     """Return a report without what differs from run to run."""
-    assert report["schema"].startswith("reelwarden.report/")
+    assert report["schema_version"].startswith("reelwarden.report/")
     return {name: value for name, value in report.items() if name != "run"}
 
 
