@@ -21,7 +21,7 @@ function openMedia() {
   const video = byId("video");
   if (data.width && data.height) {
     stage.style.aspectRatio = `${data.width} / ${data.height}`;
-    stage.style.maxWidth = `${(62 * data.width) / data.height}vh`;
+    stage.style.maxWidth = `${(54 * data.width) / data.height}vh`;
   } else {
     stage.style.aspectRatio = "16 / 5";
     byId("nothing").hidden = false;
@@ -86,7 +86,8 @@ function buildKinds() {
 
 // Where a thing is at a time: between two samples on the straight line, else where the nearest sample has it.
 function placeAt({ places, sample_seconds }, seconds) {
-  const reach = sample_seconds * 0.6;
+  const reach = sample_seconds * 0.6, last = places.length - 1;
+  if (last < 0 || seconds < places[0][0] - reach || seconds > places[last][0] + reach) return null;
   let after = places.findIndex((place) => place[0] >= seconds);
   if (after < 0) after = places.length;
   const before = places[after - 1], next = places[after];

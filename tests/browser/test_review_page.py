@@ -252,6 +252,13 @@ def test_a_video_that_is_not_there_is_replaced_by_its_pictures(opened: Opened, r
     opened.complaints.clear()
 
 
+def test_every_key_can_be_pressed_where_nothing_was_found(opened: Opened, report: Report, tmp_path: Path) -> None:
+    page = opened.open(write_page(report.model_copy(update={"domains": {}, "verdict": None}), tmp_path))
+    for key in ("j", "k", "a", "r", "n", "e", "b", "m", "g", ".", ",", "ArrowRight", "ArrowLeft"):
+        page.keyboard.press(key)
+    expect(page.get_by_text("Nothing was flagged")).to_be_visible()
+
+
 def test_a_single_picture_is_reviewed_without_a_clock(opened: Opened, tmp_path: Path) -> None:
     name = "images/cat.png"
     page = opened.open(write_page(demo_report(MEDIA / name, verdict=False), tmp_path, video=name))
