@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_zoo import faces, labels, moderation, objects, shots, sounds, text, transcription
+from model_zoo import faces, labels, moderation, objects, shots, sounds, text, toxicity, transcription
 from model_zoo.domain import Domain
 from model_zoo.errors import UsageError
 
@@ -15,6 +15,7 @@ DOMAINS: tuple[Domain, ...] = (
     sounds.DOMAIN,
     text.DOMAIN,
     transcription.DOMAIN,
+    toxicity.DOMAIN,
 )
 
 

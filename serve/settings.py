@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     max_pixels: int = Field(Limits().max_pixels, gt=0, description="most pixels of one frame")
     max_side: int = Field(Limits().max_side, gt=0, description="longest accepted side of a frame, in pixels")
     max_duration_seconds: float = Field(Limits().max_duration_seconds, gt=0, description="longest accepted media")
+    max_text_bytes: int = Field(Limits().max_text_bytes, gt=0, description="largest accepted file of text")
+    max_texts: int = Field(Limits().max_texts, gt=0, description="most texts in one file")
 
     host: str = Field("0.0.0.0", description="address the server listens at")  # noqa: S104 - SageMaker wants all
     port: int = Field(8080, ge=1, le=65535, description="port of the server; SAGEMAKER_BIND_TO_PORT wins over it")
@@ -106,6 +108,8 @@ class Settings(BaseSettings):
             max_pixels=self.max_pixels,
             max_side=self.max_side,
             max_duration_seconds=self.max_duration_seconds,
+            max_text_bytes=self.max_text_bytes,
+            max_texts=self.max_texts,
         )
 
     def fetch_rules(self) -> FetchRules:

@@ -116,9 +116,8 @@ def test_the_cards_say_what_is_measured(folder: str, rich_media: Path, monkeypat
         assert measured.merged(said, by_model(found, quality.SOURCE), quality.SOURCE) == said
 
 
-@pytest.mark.parametrize("path", sorted(measured.ZOO.glob("*/measured.json")), ids=lambda path: path.parent.name)
-def test_the_card_of_a_domain_shows_its_figures(path: Path) -> None:
-    domain = path.parent.name
+@pytest.mark.parametrize("domain", ["faces", "objects", "text", "shots"])
+def test_the_card_of_a_domain_shows_its_figures(domain: str) -> None:
     assert measured.card(domain) == measured.card_path(domain).read_text("utf-8")
 
 
