@@ -76,6 +76,8 @@ def _overlay(overlay: Overlay) -> dict[str, Any]:
     return {  # asdict would copy every place of a long video, one by one
         "domain": overlay.domain,
         "label": overlay.label,
+        "start_seconds": overlay.start_seconds,
+        "end_seconds": overlay.end_seconds,
         "sample_seconds": overlay.sample_seconds,
         "places": overlay.places,
     }

@@ -11,10 +11,11 @@ from playwright.sync_api import Page, expect
 from typer.testing import CliRunner
 
 from model_zoo.report import Report
+from model_zoo.toxicity.schema import ToxicityPart, ToxicitySegment
 from serve.cli import app
 from tests.browser.conftest import Opened, write_page
 from tests.conftest import MEDIA
-from tests.review_reports import HOSTILE, demo_report
+from tests.review_reports import HOSTILE, demo_report, span
 
 pytestmark = pytest.mark.browser
 
@@ -250,6 +251,18 @@ def test_a_video_that_is_not_there_is_replaced_by_its_pictures(opened: Opened, r
     expect(page.locator("#still")).to_be_visible()
     assert all("ERR_FILE_NOT_FOUND" in complaint for complaint in opened.complaints)
     opened.complaints.clear()
+
+
+def test_hundreds_of_findings_can_be_read_and_walked_through(opened: Opened, report: Report, tmp_path: Path) -> None:
+    insults = [ToxicitySegment(**span("insult", 0.1 * n, 0.1 * n + 0.1), origin="speech") for n in range(200)]
+    parts = report.domains | {"toxicity": ToxicityPart(segments=insults)}
+    page = opened.open(write_page(report.model_copy(update={"domains": parts}), tmp_path))
+    heights = page.eval_on_selector_all(".finding-head", "heads => heads.map(head => head.clientHeight)")
+    assert len(heights) == 201
+    assert min(heights) >= 60
+    page.keyboard.press("k")  # from nowhere back to the last
+    expect(page.locator(".finding.current")).to_be_in_viewport()
+    assert page.evaluate("scrollY") == 0
 
 
 def test_every_key_can_be_pressed_where_nothing_was_found(opened: Opened, report: Report, tmp_path: Path) -> None:
