@@ -13,6 +13,9 @@ from typer.testing import CliRunner
 from model_zoo.report import Report
 from model_zoo.toxicity.schema import ToxicityPart, ToxicitySegment
 from serve.cli import app
+from serve.media import Limits, open_media
+from serve.review import media_source
+from serve.review import page as page_of
 from tests.browser.conftest import Opened, write_page
 from tests.conftest import MEDIA
 from tests.review_reports import HOSTILE, demo_report, span
@@ -210,6 +213,20 @@ def test_hostile_text_stays_text(opened: Opened, tmp_path: Path) -> None:
     assert page.locator("img[src='x']").count() == 0
     page.keyboard.press("j")
     assert page.evaluate("window.broken") is None
+
+
+def test_a_hostile_file_name_is_only_a_name(opened: Opened, tmp_path: Path) -> None:
+    video = tmp_path / '"><img src=x onerror=window.broken=5> 100%#?.mp4'
+    video.write_bytes((MEDIA / "demo.mp4").read_bytes())
+    report = demo_report(video)
+    path = tmp_path / "review.html"
+    path.write_text(page_of(report, media_source(report, open_media(video, Limits()), tmp_path)), "utf-8")
+    page = opened.open(path)
+    expect(page.locator("#video")).to_be_visible()
+    page.keyboard.press("j")
+    assert video_seconds(page) == pytest.approx(16.5, abs=0.05)
+    assert page.evaluate("window.broken") is None
+    assert page.locator("h1").inner_text() == video.name
 
 
 def test_the_page_runs_no_script_but_its_own(opened: Opened, report: Report, tmp_path: Path) -> None:
