@@ -29,6 +29,7 @@ class Asked:
     interval_seconds: float | None = None
     frame_detail: bool | None = None
     policy: str | None = None  # `default` is the project's, `none` gives no verdict
+    decode_threads: int | None = None  # fewer than `threads` where several files are decoded at once
 
     def settings(self, settings: Settings) -> Settings:
         """Return the settings of this analysis."""

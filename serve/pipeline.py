@@ -28,7 +28,7 @@ from serve.decode.reading import Wanted, read
 from serve.gallery import find_gallery
 from serve.media import Media, open_media
 from serve.models import Wrap, load_models, unwrapped
-from serve.policy import decide, find_policy
+from serve.policy import find_policy, verdict_of
 from serve.settings import Settings
 from serve.summarize import summarize
 from serve.timing import Stages
@@ -55,6 +55,7 @@ class _Work:
     stages: Stages
     on_progress: OnProgress
     stop: Stop
+    decode_threads: int
     stopped: list[ReportedError] = field(default_factory=list)
     beside: Attempt | None = None  # sees the frames, too, and says nothing
 
@@ -109,7 +110,7 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         with stages("open"):
             media = open_media(path, settings.limits())
         attempts = [self._start(domain, settings) for domain in domains]
-        work = _Work(media, attempts, stages, on_progress, stop)
+        work = _Work(media, attempts, stages, on_progress, stop, asked.decode_threads or settings.threads)
         if album and any(attempt.watchers for attempt in attempts):
             work.beside = album.attempt(media, settings.interval_seconds)
         decode = self._watch(work)
@@ -128,8 +129,7 @@ class Analyzer(AbstractContextManager["Analyzer"]):
             run=Run(stage_seconds=stages.seconds(), wall_seconds=round(stages.wall_seconds(), 3)),
         )
         policy = self._policy if asked.policy is None else find_policy(settings)
-        verdict = decide(report, policy) if policy else None
-        return report.model_copy(update={"verdict": verdict})
+        return report.model_copy(update={"verdict": verdict_of(report, policy)})
 
     def _start(self, domain: Domain, settings: Settings) -> Attempt:
         models = self._models[domain.name]
@@ -152,7 +152,7 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         ]
         media, stages = work.media, work.stages
         frames_done, seen_seconds = 0, 0.0
-        with read(media, wanted, backend=self.settings.decoder, threads=self.settings.threads) as reading:
+        with read(media, wanted, backend=self.settings.decoder, threads=work.decode_threads) as reading:
             for index, frames in stages.waiting("decode_wait", reading):
                 if work.stops("pictures", seen_seconds):
                     break

@@ -31,7 +31,7 @@ class Settings(BaseSettings):
 
     policy: str = Field("default", description="who decides: default, a policy file of your own, or none")
 
-    biometrics: bool = Field(True, description="compare faces: group people, name those of the gallery")
+    biometrics: bool = Field(True, description="compare faces and voices: group people, name those of the gallery")
     gallery: Path | None = Field(
         None, description="people to be named: a folder of NAME/*.jpg, or a file of `reelwarden gallery build`"
     )
@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     language: str = Field(
         "", pattern=r"^([a-z]{2,3})?$", description="what is spoken, ISO 639-1, such as en; empty finds it out"
     )
-    speakers: bool = Field(True, description="tell the voices of a file apart; needs `biometrics`")
+    speakers: bool = Field(True, description="tell the voices of a file apart; not without `biometrics`")
 
     models: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="models for roles, as DOMAIN.ROLE=NAME; fills optional roles and replaces defaults"
@@ -97,9 +97,7 @@ class Settings(BaseSettings):
     @field_validator("domains", "models", "manifests", "fetch_from", "fetch_networks", mode="before")
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
+        return split_at_commas(value)
 
     def limits(self) -> Limits:
         """Return what is accepted of media."""
@@ -132,15 +130,27 @@ class Settings(BaseSettings):
         return wanted
 
 
+def split_at_commas(value: Any) -> Any:
+    """Return the parts of a text, and anything else as it is."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
 def load_settings(**arguments: Any) -> Settings:
     """Read the settings; arguments that are None count as not given."""
     given = {name: value for name, value in arguments.items() if value is not None}
     try:
         return Settings(**given)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        raise UsageError(
-            f"setting {name}={first['input']!r}: {first['msg']}; set it by --{name.replace('_', '-')} "
-            f"or REELWARDEN_{name.upper()}"
-        ) from error
+        raise settings_error(error, "REELWARDEN_") from error
+
+
+def settings_error(error: ValidationError, prefix: str) -> UsageError:
+    """Return what to say of a setting that is wrong."""
+    first = error.errors()[0]
+    name = str(first["loc"][0])
+    return UsageError(
+        f"setting {name}={first['input']!r}: {first['msg']}; set it by --{name.replace('_', '-')} "
+        f"or {prefix}{name.upper()}"
+    )
