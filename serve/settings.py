@@ -31,7 +31,7 @@ class Settings(BaseSettings):
 
     policy: str = Field("default", description="who decides: default, a policy file of your own, or none")
 
-    biometrics: bool = Field(True, description="compare faces: group people, name those of the gallery")
+    biometrics: bool = Field(True, description="compare faces and voices: group people, name those of the gallery")
     gallery: Path | None = Field(
         None, description="people to be named: a folder of NAME/*.jpg, or a file of `reelwarden gallery build`"
     )
@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     language: str = Field(
         "", pattern=r"^([a-z]{2,3})?$", description="what is spoken, ISO 639-1, such as en; empty finds it out"
     )
-    speakers: bool = Field(True, description="tell the voices of a file apart; needs `biometrics`")
+    speakers: bool = Field(True, description="tell the voices of a file apart; not without `biometrics`")
 
     models: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="models for roles, as DOMAIN.ROLE=NAME; fills optional roles and replaces defaults"

@@ -16,6 +16,8 @@ NO_SPEECH_FROM = 0.6
 UNLIKELY_BELOW = -1.0  # mean logarithm of the probability of a token
 REPETITIVE_FROM = 2.4  # how well a text compresses
 
+CODE = "U3"  # one type for every language, so that rows of several files can share a batch
+
 
 @dataclass(frozen=True, slots=True)
 class SpokenWord:
@@ -37,8 +39,8 @@ def ask(pieces: Sequence[Piece], spec: ModelSpec, language: str, usual_language:
     return {
         taken.name: waveform,
         "filled": filled,
-        "language": np.full(len(pieces), language),
-        "usual_language": np.full(len(pieces), usual_language),
+        "language": np.full(len(pieces), language, CODE),
+        "usual_language": np.full(len(pieces), usual_language, CODE),
     }
 
 

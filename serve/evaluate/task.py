@@ -66,10 +66,17 @@ def counted(number: int, one: str, several: str = "") -> str:
     return f"{number} {one if number == 1 else several or one + 's'}"
 
 
+def settings_of(domain: str, settings: Settings) -> Settings:
+    """Return the settings for one domain, that keep what the models said of every frame."""
+    models = tuple(item for item in settings.models if item.startswith(f"{domain}."))
+    return settings.model_copy(
+        update={"domains": (domain,), "models": models, "gallery": None, "frame_detail": True, "policy": "none"}
+    )
+
+
 def analyzer_of(domain: str, settings: Settings) -> Analyzer:
-    """Return an analyzer of one domain that keeps what the models said of every frame."""
-    more = {"domains": (domain,), "frame_detail": True, "policy": "none"}
-    return Analyzer(settings.model_copy(update=more))
+    """Return an analyzer of one domain."""
+    return Analyzer(settings_of(domain, settings))
 
 
 def part_of(analyzer: Analyzer, media: Path, domain: str) -> DomainPart:

@@ -49,7 +49,7 @@ def output_of(request: Request, form_name: str | None, domains: tuple[str, ...],
 def line_output(form_name: str | None, domains: tuple[str, ...]) -> Output:
     """Return the form of one line among JSON Lines; raises FormError for a form that is not one JSON document."""
     form = form_named(form_name or JSON_FORM.name)
-    if form.suffix != "json":
+    if form.media_types[0] != JSON_FORM.media_types[0]:
         raise FormError(f"the form {form.name} is no JSON document, so it cannot be one line; ask for each media alone")
     check_domains(form, domains)
     return Output(form.content_type, lambda report, _path: _one_line(form, report))
