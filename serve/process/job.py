@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable
@@ -50,7 +51,8 @@ def run_job(load: Callable[[], Settings], job: JobSettings, signals: Signals) ->
         ledger.checkpoint()  # before any work, as it shows that answers can be written
         log.info("job begins", extra={"fields": {"share": f"{shard.index} of {shard.count}", "said_by": shard.source}})
         rules = rules_with_input(settings.fetch_rules(), job.input)
-        sums = _Job(job, ledger, Crew(Task(settings, job, rules, tag)), signals).run()
+        with tempfile.TemporaryDirectory(prefix="reelwarden-job-", ignore_cleanup_errors=True) as scratch:
+            sums = _Job(job, ledger, Crew(Task(settings, job, rules, tag, scratch)), signals).run()
         ledger.write(sums)
     except ReelwardenError as error:
         seconds = time.monotonic() - start

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -47,6 +48,7 @@ def work(task: Task, pipe: Connection) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # a terminal or scheduler tells them to all; the job decides
         signal.signal(number, signal.SIG_IGN)
     log_json_lines()
+    tempfile.tempdir = task.scratch
     worker = _Worker(task, pipe)
     try:
         worker.prepare()
@@ -128,7 +130,7 @@ class _Worker:
                 if self._is_right(before, input_id, order.item.name):
                     return before.model_copy(update={"status": "kept"})
             album = self._wishes.album()
-            report = self._report(path, order.item.name, album)
+            report = self._report(path, name, album)
             folder = self._page_folder(order.item)
             documents = beside(report, path, self._wishes, self._task.settings, album, folder)
             ids = {suffix: self._outputs.write(order.item.name + suffix, text) for suffix, text in documents}

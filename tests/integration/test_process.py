@@ -272,6 +272,14 @@ def test_the_shares_of_an_array_job_do_everything_once(s3: Any, tmp_path: Path) 
     ]
 
 
+def test_a_name_that_is_not_unicode_has_its_answer(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    shutil.copy(MEDIA / "images" / "cat.png", tmp_path / "in" / os.fsdecode(b"\xff\n.png"))
+    assert run(tmp_path)[0] == 0
+    assert (tmp_path / "out" / os.fsdecode(b"\xff\n.png.json")).is_file()
+    assert statuses(tmp_path) == {"\\xff\n.png": "done"}
+
+
 def test_further_forms_and_the_review_page_lie_beside_the_report(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     shutil.copy(MEDIA / "images" / "cat.png", tmp_path / "in")
