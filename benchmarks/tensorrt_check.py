@@ -28,7 +28,11 @@ PRECISIONS = ("fp32", "fp16", "int8")
 
 def default_models() -> list[ModelSpec]:
     """Return the models that are used unless told otherwise and see or hear."""
-    return [spec for domain in domains() for spec in load(domain) if spec.default and (spec.input or spec.sound)]
+    return [spec for domain in domains() for spec in load(domain) if _runs_alone(spec)]
+
+
+def _runs_alone(spec: ModelSpec) -> bool:
+    return spec.default and spec.format == "onnx" and (spec.input is not None or spec.sound is not None)
 
 
 def check(spec: ModelSpec) -> dict[str, Any]:
@@ -53,15 +57,17 @@ def check(spec: ModelSpec) -> dict[str, Any]:
 
 
 def _clean(fp16: dict[str, Any]) -> bool:
-    built = all("refused" not in engine for engine in fp16["engines"].values())
-    return built and bool(fp16["parity"]["passed"])
+    """Say whether all engines were built; how far the answers move is what export's gate is for."""
+    return all("refused" not in engine for engine in fp16["engines"].values())
 
 
 def main(names: list[str]) -> int:
-    """Check the named models (DOMAIN/MODEL), or all defaults; write the results."""
+    """Check all defaults, or only the named models (DOMAIN/MODEL) again; write the results."""
     trt = library(without_gpu=True)
     specs = [find_spec(name) for name in names] or default_models()
-    results = [check(spec) for spec in specs]
+    known = json.loads(RESULT.read_text("utf-8"))["models"] if names else []
+    fresh = {found["model"]: found for found in (check(spec) for spec in specs)}
+    results = [fresh.pop(found["model"], found) for found in known] + list(fresh.values())
     about = {
         "date": time.strftime("%Y-%m-%d"),
         "library": f"{trt.__name__} {trt.__version__}",
@@ -74,7 +80,7 @@ def main(names: list[str]) -> int:
     print(f"wrote {RESULT}")
     broken = [found["model"] for found in results if not _clean(found["fp16"])]
     if broken:
-        print(f"not clean in fp16: {', '.join(broken)}", file=sys.stderr)
+        print(f"not TensorRT-clean in fp16: {', '.join(broken)}", file=sys.stderr)
     return int(bool(broken))
 
 

@@ -10,43 +10,25 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import measured
 from model_zoo.ops.text import distance_within, edit_distance
+from model_zoo.text.order import read_order
 from model_zoo.text.schema import TextSegment
 from serve.pipeline import Analyzer
 from serve.settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
-MEASURED = ROOT / "model_zoo" / "text" / "measured.json"
-CARD = ROOT / "model_zoo" / "text" / "README.md"
+DOMAIN = "text"
 PICTURES = ROOT / "tests" / "media" / "images"
 RICH_MEDIA = ROOT / os.environ.get("REELWARDEN_TEST_MEDIA", "../shared/media")
 WITHOUT_TEXT = ("astronaut.jpg", "cameraman.png", "cat.png", "china_pagoda.jpg", "coffee.jpg", "flower.jpg")
 WITHOUT_TEXT += ("rocket.jpg", "two_dogs.jpg")
 WHOLE_TEXT = {"ocr/phototest.tif": "ocr/phototest.gold.txt"}  # the others' references are parts of what is to be read
 SOURCE = "python -m benchmarks.text_quality"
-TABLE = re.compile(r"(?<=<!-- measured -->\n).*?(?=<!-- end -->)", re.DOTALL)
-
-
-def read_order(segments: Sequence[TextSegment]) -> str:
-    """Return what a picture says, from line to line, and in a line from left to right."""
-    lines: list[list[TextSegment]] = []
-    for segment in sorted(segments, key=lambda segment: _middle(segment)):
-        if lines and _middle(segment) < lines[-1][0].points[0].box.y2:
-            lines[-1].append(segment)
-        else:
-            lines.append([segment])
-    ordered = [sorted(line, key=lambda segment: segment.points[0].box.x1) for line in lines]
-    return " ".join(segment.label for line in ordered for segment in line)
-
-
-def _middle(segment: TextSegment) -> float:
-    box = segment.points[0].box
-    return (box.y1 + box.y2) / 2
 
 
 def error_rate(references: Sequence[str], text: str) -> float:
@@ -64,21 +46,11 @@ def _plain(text: str) -> str:
     return " ".join(text.split())
 
 
-def table(measured: dict[str, list[dict[str, Any]]]) -> str:
-    """Return the figures as Markdown."""
-    rows = [
-        f"| {name} | {figure['metric']} | {figure['dataset']} | {figure['value']:g} |"
-        for name, figures in measured.items()
-        for figure in figures
-    ]
-    return "\n".join(["", "| model | metric | data | value |", "| --- | --- | --- | ---: |", *rows, "", ""])
-
-
 def measure(analyzer: Analyzer) -> dict[str, list[dict[str, Any]]]:
     """Return the figures by model."""
 
     def said(path: Path) -> str:
-        part = analyzer.analyze(path).domains["text"]
+        part = analyzer.analyze(path).domains[DOMAIN]
         return read_order([segment for segment in part.segments if isinstance(segment, TextSegment)])
 
     rates = []
@@ -103,23 +75,11 @@ def _figure(metric: str, value: float, dataset: str) -> dict[str, Any]:
     return {"metric": metric, "value": round(value, 4), "dataset": dataset, "source": SOURCE}
 
 
-def as_json(measured: dict[str, list[dict[str, Any]]]) -> str:
-    """Return what is written to `measured.json`."""
-    return json.dumps(measured, indent=1) + "\n"
-
-
-def card() -> str:
-    """Return the domain's card with the figures of `measured.json`."""
-    figures = table(json.loads(MEASURED.read_text("utf-8")))
-    return TABLE.sub(lambda _: figures, CARD.read_text("utf-8"))
-
-
 def main() -> None:
     """Measure, and write the figures down."""
-    with Analyzer(load_settings(domains="text")) as analyzer:
-        MEASURED.write_text(as_json(measure(analyzer)), "utf-8")
-    CARD.write_text(card(), "utf-8")
-    print(MEASURED.read_text("utf-8"))
+    with Analyzer(load_settings(domains=DOMAIN)) as analyzer:
+        measured.write(DOMAIN, measure(analyzer), SOURCE)
+    print(measured.as_json(measured.read(DOMAIN)))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import TypeAdapter, ValidationError
 
 from model_zoo.errors import ManifestError
-from model_zoo.manifest import Input, ModelSpec, Quality, SoundInput, WeightFile
+from model_zoo.manifest import Input, ModelSpec, Quality, SoundInput, TextInput, WeightFile
 
 MEASURED = "measured.json"  # beside the manifest: model name -> list of Quality
 _MEASURED_FILE = TypeAdapter(dict[str, tuple[Quality, ...]])
@@ -36,7 +36,11 @@ def card(spec: ModelSpec) -> str:
         _conversion(spec),
         _list(
             "Input",
-            [*(_input_lines(spec.input) if spec.input else []), *(_sound_lines(spec.sound) if spec.sound else [])],
+            [
+                *(_input_lines(spec.input) if spec.input else []),
+                *(_sound_lines(spec.sound) if spec.sound else []),
+                *(_text_lines(spec.text) if spec.text else []),
+            ],
         ),
         _quality("Quality, as upstream says", spec.upstream_quality, "Upstream publishes no figure."),
         _quality("Quality, measured here", measured_quality(spec), "Not measured."),
@@ -109,6 +113,14 @@ def _sound_lines(taken: SoundInput) -> list[str]:
     return [
         f"`{taken.name}`: float32, mono, -1..1, {taken.sample_rate} samples per second",
         f"windows of {taken.window_seconds:g} s ({taken.samples} samples), one every {taken.hop_seconds:g} s",
+    ]
+
+
+def _text_lines(taken: TextInput) -> list[str]:
+    pieces = {"words": "whole words", "wordpiece": "pieces of words (WordPiece)", "json": "tokens"}[taken.tokenizer]
+    return [
+        f"`{taken.name}`: int64, numbers of at most {taken.most_tokens} {pieces} by `{taken.vocabulary_file}`",
+        f"languages: {', '.join(taken.languages) or 'any'}",
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from model_zoo.manifest import ModelSpec
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 class Options:
     """What a user wants of single domains; each reads its own."""
 
-    biometrics: bool = True  # may faces be compared with each other?
+    biometrics: bool = True  # may faces, or voices, be compared with each other?
     gallery: Gallery | None = None  # people to be named
+    speakers: bool = True  # are the voices of a file told apart?
+    language: str = ""  # of the speech, ISO 639-1; empty finds it out
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,10 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a domain is given when the frames and the sound of one media file are over."""
+    """What a domain is given when the frames and the sound of one media file are over.
+
+    A domain that works on text alone has neither: it runs its models when it is given this.
+    """
 
     predictions: Mapping[str, Sequence[Prediction]]  # by the role of the watcher or listener, in time order
     models: Mapping[str, ModelSpec]  # by role
@@ -52,6 +57,8 @@ class Summary:
     parts: Mapping[str, DomainPart]  # parts of the domains named in `reads`, where they ran
     heard_seconds: float = 0.0  # the end of the sound that was heard, 0 when there was none
     options: Options = Options()
+    loaded: Mapping[str, Loaded] = field(default_factory=dict)  # the same models, ready to run
+    texts: tuple[str, ...] = ()  # what was given as text
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_zoo import faces, labels, moderation, objects, shots, sounds, text
+from model_zoo import faces, labels, moderation, objects, shots, sounds, text, toxicity, transcription
 from model_zoo.domain import Domain
 from model_zoo.errors import UsageError
 
@@ -14,6 +14,8 @@ DOMAINS: tuple[Domain, ...] = (
     faces.DOMAIN,
     sounds.DOMAIN,
     text.DOMAIN,
+    transcription.DOMAIN,
+    toxicity.DOMAIN,
 )
 
 

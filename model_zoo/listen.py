@@ -19,9 +19,7 @@ def listen(start: Start, role: str, decoders: Mapping[str, Decoder]) -> Listener
         raise ManifestError(
             f"[{spec.name}] decoder {spec.decoder!r} is not one of {spec.domain}'s: {', '.join(decoders)}"
         )
-    decode, taken = decoders[spec.decoder], spec.sound
-    if taken is None:
-        raise ManifestError(f"[{spec.name}] needs the table `sound`: {spec.domain}.{role} is given sound")
+    decode, taken = decoders[spec.decoder], spec.hears()
 
     def hear(windows: SoundWindows) -> Sequence[Prediction]:
         return decode(model.run({taken.name: windows.samples}), spec, windows)

@@ -77,6 +77,19 @@ class SoundInput(Entry):
         return round(self.sample_rate * self.window_seconds)
 
 
+class TextInput(Entry):
+    """What a network that reads takes: int64 (N, T), numbers of words or of pieces of words."""
+
+    name: str
+    tokenizer: Literal["words", "wordpiece", "json"]
+    vocabulary_file: str  # beside the manifest: one word a line, or a tokenizer.json
+    most_tokens: int = Field(ge=3)  # of one row; with `words` every row has as many
+    pad_id: int = Field(default=0, ge=0)
+    mask_name: str = ""  # a second input: 1 for tokens, 0 for padding
+    types_name: str = ""  # a third input: which of two sentences a token is of; there is one
+    languages: tuple[str, ...] = ()  # ISO 639-1 codes of what it understands; empty for any language
+
+
 class Batch(Entry):
     """Rows per call: what is fastest on CPU, and the most that is sensible."""
 
@@ -160,6 +173,7 @@ class ModelSpec(WeightFile):
     licence: Licence
     input: Input | None = None  # of a network that sees
     sound: SoundInput | None = None  # of a network that hears
+    text: TextInput | None = None  # of a network that reads
     outputs: tuple[str, ...]
     labels: tuple[str, ...] = ()
     labels_file: str = ""  # one label a line, beside the manifest; read into `labels`
@@ -176,9 +190,9 @@ class ModelSpec(WeightFile):
     conversion: Conversion | None = None
 
     @model_validator(mode="after")
-    def _it_takes_pictures_or_sound(self) -> ModelSpec:
-        if (self.input is None) == (self.sound is None):
-            raise ValueError("needs one of the tables `input` (pictures) and `sound`, and not both")
+    def _it_takes_pictures_or_sound_or_text(self) -> ModelSpec:
+        if sum(table is not None for table in (self.input, self.sound, self.text)) != 1:
+            raise ValueError("needs one of the tables `input` (pictures), `sound` and `text`, and not two")
         return self
 
     @model_validator(mode="after")
@@ -209,6 +223,18 @@ class ModelSpec(WeightFile):
         if self.input is None:
             raise ManifestError(f"[{self.name}] needs the table `input`: {self.domain}.{self.role} is given pictures")
         return self.input
+
+    def reads(self) -> TextInput:
+        """Return what text it takes; raises ManifestError for a network that sees or hears."""
+        if self.text is None:
+            raise ManifestError(f"[{self.name}] needs the table `text`: {self.domain}.{self.role} is given text")
+        return self.text
+
+    def hears(self) -> SoundInput:
+        """Return what sound it takes; raises ManifestError for a network that sees."""
+        if self.sound is None:
+            raise ManifestError(f"[{self.name}] needs the table `sound`: {self.domain}.{self.role} is given sound")
+        return self.sound
 
 
 def load(domain: str) -> tuple[ModelSpec, ...]:

@@ -141,6 +141,12 @@ class Watcher:
 
 
 Hear = Callable[[SoundWindows], Sequence[Prediction]]
+Finish = Callable[[], Sequence[Prediction]]
+
+
+def nothing_more() -> Sequence[Prediction]:
+    """Add nothing at the end."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +154,8 @@ class Listener:
     """One stream of windows of sound that a domain asks for, and what it does with each batch.
 
     Window k begins k hops after second 0, and the last one reaches to the end of the sound. `hear` may keep state
-    between calls: a listener serves one media file and hears its windows once, in order.
+    between calls: a listener serves one media file and hears its windows once, in order. It returns one prediction per
+    window; `finish` is called after the last window and returns what is still to be said.
     """
 
     role: str
@@ -156,3 +163,4 @@ class Listener:
     window_seconds: float
     hop_seconds: float
     hear: Hear
+    finish: Finish = nothing_more

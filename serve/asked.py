@@ -28,10 +28,16 @@ class Asked:
     domains: tuple[str, ...] | None = None  # some of the loaded ones
     interval_seconds: float | None = None
     frame_detail: bool | None = None
+    policy: str | None = None  # `default` is the project's, `none` gives no verdict
+    decode_threads: int | None = None  # fewer than `threads` where several files are decoded at once
 
     def settings(self, settings: Settings) -> Settings:
         """Return the settings of this analysis."""
-        given = {"interval_seconds": self.interval_seconds, "frame_detail": self.frame_detail}
+        given = {
+            "interval_seconds": self.interval_seconds,
+            "frame_detail": self.frame_detail,
+            "policy": self.policy,
+        }
         return settings.model_copy(update={name: value for name, value in given.items() if value is not None})
 
     def chosen(self, loaded: Sequence[Domain]) -> tuple[Domain, ...]:

@@ -13,9 +13,12 @@ import typer.main
 
 from model_zoo.errors import ReelwardenError
 from serve.cli_analyze import analyze
+from serve.cli_doctor import doctor
+from serve.cli_evaluate import evaluate
 from serve.cli_gallery import app as gallery_app
 from serve.cli_models import app as models_app
 from serve.cli_policy import app as policy_app
+from serve.cli_process import process
 from serve.cli_review import app as review_app
 from serve.cli_serve import serve
 from serve.healthcheck import main as ask_health
@@ -36,7 +39,10 @@ app.add_typer(gallery_app, name="gallery", help="Build galleries of people to be
 app.add_typer(policy_app, name="policy", help="Check policies, and explain what they make of a report.")
 app.add_typer(review_app, name="review", help="Let a person look at a report and decide.")
 app.command()(analyze)
+app.command()(process)
+app.command()(evaluate)
 app.command()(serve)
+app.command()(doctor)
 
 
 @app.command()

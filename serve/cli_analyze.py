@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from time import perf_counter
@@ -16,12 +17,15 @@ from model_zoo.domains import DOMAINS
 from model_zoo.errors import MediaError, UsageError
 from model_zoo.report import Report
 from model_zoo.verdict import Decision
-from serve.files import check_writable
+from serve.album import Album
+from serve.files import check_writable, write_atomically
 from serve.formats import Form, check_domains
 from serve.formats.files import forms_named, write_forms
-from serve.media import find_media
+from serve.media import find_media, open_media
+from serve.package import check_replaceable, write_package
 from serve.pipeline import Analyzer
-from serve.policy import NO_POLICY
+from serve.policy import find_policy
+from serve.review import media_source, page
 from serve.settings import Settings, load_settings
 from serve.shown import shown
 from serve.table import findings_table, summary_line, verdict_line
@@ -41,6 +45,16 @@ class Gate(StrEnum):
 GATES: dict[Gate, tuple[Decision, ...]] = {Gate.BLOCK: ("block",), Gate.REVIEW: ("review", "block")}
 
 
+@dataclass(frozen=True, slots=True)
+class _Wishes:
+    """What is written and shown of every report."""
+
+    forms: Sequence[Form]
+    review: bool
+    package: bool
+    json_lines: bool
+
+
 def analyze(
     paths: Annotated[list[Path], typer.Argument(help="Video, image or audio files, or folders of them.")],
     out: Annotated[Path, typer.Option(help="Folder for the reports.")] = Path("out"),
@@ -53,6 +67,8 @@ def analyze(
         Path | None, typer.Option(help="People to be named: a folder of NAME/*.jpg, or a built gallery.")
     ] = None,
     biometrics: Annotated[bool | None, typer.Option(help="Compare faces with each other and the gallery.")] = None,
+    language: Annotated[str | None, typer.Option(help="What is spoken, such as en; found out by default.")] = None,
+    speakers: Annotated[bool | None, typer.Option(help="Tell the voices of a file apart.")] = None,
     offline: Annotated[bool | None, typer.Option(help="Never fetch weights.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads; all cores by default.")] = None,
     policy: Annotated[
@@ -64,12 +80,17 @@ def analyze(
     formats: Annotated[
         list[str] | None, typer.Option("--format", help="Further forms of the report, beside it; see docs/formats.md.")
     ] = None,
+    review: Annotated[bool, typer.Option("--review", help="Also write the page on which a person decides.")] = False,
+    package: Annotated[
+        Path | None, typer.Option(help="Write packages here instead of reports: report, transcript, pictures, page.")
+    ] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="Print one report a line instead of tables.")] = False,
 ) -> None:
     """Analyze media and write a report for each.
 
     A single file gives OUT/report.json; a folder, or several files, give OUT/NAME/report.json, NAME being the path
-    below the folder. Every --format gives a file more beside the report, such as OUT/report.srt.
+    below the folder. Every --format gives a file more beside the report, such as OUT/report.srt, --review
+    adds OUT/review.html. With --package, PACKAGE or PACKAGE/NAME holds all that is to be kept.
     """
     settings = load_settings(
         domains=domains,
@@ -79,23 +100,29 @@ def analyze(
         frame_detail=frame_detail,
         gallery=gallery,
         biometrics=biometrics,
+        language=language,
+        speakers=speakers,
         offline=offline,
         threads=threads,
         policy=policy,
     )
-    if fail_on and settings.policy == NO_POLICY:
-        raise UsageError(f"fail-on={fail_on.value}: without a policy there is no verdict; leave out --policy none")
+    wanted_domains = settings.domains or tuple(domain.name for domain in DOMAINS)
+    if fail_on:
+        _check_gate(fail_on, settings, wanted_domains)
     forms = forms_named(formats or ())
     for form in forms:
-        check_domains(form, settings.domains or tuple(domain.name for domain in DOMAINS))
+        check_domains(form, wanted_domains)
     people = Console(stderr=json_lines, highlight=False)
     failures: list[MediaError] = []
     decisions: set[Decision] = set()
-    inputs = _inputs(paths, out, failures)
+    inputs = _inputs(paths, package or out, failures)
+    wishes = _Wishes(forms, review, package is not None, json_lines)
     try:
         if inputs:
-            check_writable(out)
-            _analyze_all(inputs, forms, settings, people, json_lines, failures, decisions)
+            check_writable(package.parent if package else out)
+            for place in inputs.values() if package else ():
+                check_replaceable(place.parent)
+            _analyze_all(inputs, wishes, settings, people, failures, decisions)
     except KeyboardInterrupt:
         typer.echo("interrupted: the reports of finished files are kept", err=True)
         raise typer.Exit(INTERRUPTED) from None
@@ -107,28 +134,53 @@ def analyze(
         raise typer.Exit(FAILED)
 
 
+def _check_gate(fail_on: Gate, settings: Settings, domains: Sequence[str]) -> None:
+    """Raise UsageError where no report can get a verdict, so that a gate never stands open by mistake."""
+    policy = find_policy(settings)
+    if policy is None:
+        raise UsageError(f"fail-on={fail_on.value}: without a policy there is no verdict; leave out --policy none")
+    if not policy.speaks_of(domains):
+        raise UsageError(
+            f"fail-on={fail_on.value}: the policy {policy.policy.name} speaks of {', '.join(policy.policy.domains)}; "
+            "add one of these domains, or name a policy of your own by --policy"
+        )
+
+
 def _analyze_all(
     inputs: dict[Path, Path],
-    forms: Sequence[Form],
+    wishes: _Wishes,
     settings: Settings,
     people: Console,
-    json_lines: bool,
     failures: list[MediaError],
     decisions: set[Decision],
 ) -> None:
     """Analyze file after file with the same loaded models; adds to `failures` and to the `decisions` of policies."""
     with Analyzer(settings) as analyzer:
         for item, place in inputs.items():
+            album = Album() if wishes.review or wishes.package else None
             try:
-                report = _analyze_one(analyzer, item, people)
+                report = _analyze_one(analyzer, item, people, album)
+                _write(report, item, place, wishes, settings, album)
             except MediaError as error:
                 failures.append(error)
                 continue
             if report.verdict:
                 decisions.add(report.verdict.decision)
-            for left_out in write_forms(report, place, forms):
-                typer.echo(f"left out: {shown(str(left_out))}", err=True)
-            _show(report, place, people, json_lines)
+            _show(report, place, people, wishes.json_lines)
+
+
+def _write(report: Report, item: Path, place: Path, wishes: _Wishes, settings: Settings, album: Album | None) -> None:
+    """Write what is wanted of one report, `place` being the report's own file."""
+    if wishes.package:
+        media = open_media(item, settings.limits())
+        left_out = write_package(place.parent, report, media, album, wishes.forms)
+    else:
+        left_out = write_forms(report, place, wishes.forms)
+    for error in left_out:
+        typer.echo(f"left out: {shown(str(error))}", err=True)
+    if wishes.review and not wishes.package:
+        source = media_source(report, open_media(item, settings.limits()), place.parent, album=album)
+        write_atomically(place.with_name("review.html"), page(report, source))
 
 
 def _inputs(paths: Sequence[Path], out: Path, failures: list[MediaError]) -> dict[Path, Path]:
@@ -154,7 +206,7 @@ def _inputs(paths: Sequence[Path], out: Path, failures: list[MediaError]) -> dic
     return places
 
 
-def _analyze_one(analyzer: Analyzer, item: Path, people: Console) -> Report:
+def _analyze_one(analyzer: Analyzer, item: Path, people: Console, album: Album | None) -> Report:
     """Analyze one file behind a progress bar."""
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -171,7 +223,7 @@ def _analyze_one(analyzer: Analyzer, item: Path, people: Console) -> Report:
             rate = frames / (perf_counter() - start)
             progress.update(task, completed=seconds, total=total_seconds, rate=rate)
 
-        return analyzer.analyze(item, show)
+        return analyzer.analyze(item, show, album=album)
 
 
 def _show(report: Report, place: Path, people: Console, json_lines: bool) -> None:

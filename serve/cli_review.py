@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,12 +13,21 @@ from model_zoo.errors import UsageError
 from serve.files import write_atomically
 from serve.media import open_media
 from serve.review import media_source, merged, page, read_decisions
+from serve.review.a2i import human_loop_request
 from serve.review.findings import findings
+from serve.review.label_studio import label_studio_config, label_studio_tasks
 from serve.saved import read_report
 from serve.settings import load_settings
 from serve.shown import shown
 
 app = typer.Typer(no_args_is_help=True)
+
+
+class Target(StrEnum):
+    """Where findings can be sent to."""
+
+    LABEL_STUDIO = "label-studio"
+    A2I = "a2i"
 
 
 @app.callback()
@@ -51,6 +62,33 @@ def apply(
     write_atomically(target, done.model_dump_json(indent=2) + "\n")
     count = len(done.review.segments) if done.review else 0
     typer.echo(f"{shown(str(target))}: {count} of {len(findings(read))} findings decided")
+
+
+@app.command("export")
+def export(
+    report: Annotated[Path, typer.Argument(help="A report.json.")],
+    to: Annotated[Target, typer.Option(help="Whose people decide.")],
+    media_url: Annotated[str, typer.Option(help="Where their browsers find the media, e.g. s3:// or https://.")],
+    out: Annotated[Path | None, typer.Option(help="The file to write; printed by default.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Label Studio: also write its labelling configuration.")] = None,
+    flow_definition: Annotated[str | None, typer.Option(help="A2I: the ARN of the human review workflow.")] = None,
+) -> None:
+    """Hand the findings to another tool: as tasks of Label Studio, or as the request that starts an A2I human loop."""
+    read = read_report(report)
+    document: object
+    if to is Target.A2I:
+        if flow_definition is None:
+            raise UsageError("flow-definition is missing: give the ARN of a human review workflow")
+        document = human_loop_request(read, media_url, flow_definition)
+    else:
+        document = label_studio_tasks(read, media_url)
+        if config is not None:
+            write_atomically(config, label_studio_config(read))
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    if out is None:
+        typer.echo(text)
+    else:
+        write_atomically(out, text + "\n")
 
 
 def read_text(path: Path) -> str:

@@ -65,6 +65,11 @@ def fetch_rules(places: Iterable[str], networks: Iterable[str], limits: Limits, 
     return FetchRules(tuple(hosts), tuple(buckets), tuple(folders), nets, limits, patience)
 
 
+def bucket_pattern(bucket: str, prefix: str) -> re.Pattern[str]:
+    """Return the pattern of the objects whose keys begin with a prefix, taken as it is."""
+    return re.compile(re.escape(f"{bucket}/{prefix}") + ".*", re.DOTALL)
+
+
 def _host_pattern(place: str) -> re.Pattern[str]:
     host, colon, port = place.removeprefix("https://").rstrip("/").lower().rpartition(":")
     if not colon:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from model_zoo.errors import UsageError
@@ -19,11 +20,18 @@ def check_writable(folder: Path) -> None:
         raise _cannot_write(folder, error) from error
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write `text` to `path`, making its folder; an interruption leaves the old file or none, and no scrap."""
+SCRAP = ".reelwarden-"  # how the names of half-written files begin; short, as names have a limit
+
+
+def write_atomically(path: Path, text: str, tag: str = "") -> None:
+    """Write `text` to `path`, making its folder; an interruption leaves the old file or none.
+
+    The text is on the disk when this returns. Only a process that is killed leaves a scrap, a hidden file beside
+    `path` whose name has the `tag`.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{SCRAP}{tag}", suffix=".part")
         scrap = Path(name)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -32,10 +40,21 @@ def write_atomically(path: Path, text: str) -> None:
                 os.fsync(file.fileno())
                 os.fchmod(file.fileno(), 0o644)  # mkstemp makes 0600, which an uploader of another uid could not read
             scrap.replace(path)
+            _sync_folder(path.parent)
         finally:
             scrap.unlink(missing_ok=True)
     except OSError as error:
         raise _cannot_write(path, error) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make sure that a new name in a folder outlives a power failure, where the file system can."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with suppress(OSError):
+            os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _cannot_write(path: Path, error: OSError) -> UsageError:

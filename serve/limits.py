@@ -17,6 +17,8 @@ class Limits:
     max_side: int = 8192
     max_side_ratio: float = 50.0  # longer side over shorter: a 8192x2 strip would be scaled up to gigabytes
     max_duration_seconds: float = 14_400.0
+    max_text_bytes: int = 20_000_000
+    max_texts: int = 100_000
 
 
 def check_bytes(name: str, size: int, limits: Limits) -> None:

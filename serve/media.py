@@ -28,6 +28,7 @@ from serve.limits import Limits, check_bytes, check_duration, check_picture
 from serve.pictures import jpeg_orientation
 from serve.shown import shown
 from serve.stamp import Stamp, stamp_of
+from serve.texts import is_text, read_texts
 
 __all__ = ["Limits", "Media", "find_media", "open_media"]
 
@@ -56,6 +57,7 @@ class Media:
     limits: Limits
     start_seconds: float  # the container's clock when the presentation begins, which is second 0 everywhere else
     stamp: Stamp | None  # of the file when it was opened; None where it was gone by then
+    texts: tuple[str, ...] = ()  # of a file of text, in its order
 
 
 def find_media(paths: Iterable[Path]) -> list[Path]:
@@ -107,6 +109,11 @@ def open_media(path: Path, limits: Limits) -> Media:
     if size == 0:
         raise CorruptMediaError(f"{shown(path.name)}: the file has 0 bytes; upload it again")
     check_bytes(path.name, size, limits)
+    if is_text(path):
+        with named_os_errors(path):
+            stamp = stamp_of(path)
+            facts, texts = read_texts(path, limits)
+        return Media(path=path, facts=facts, limits=limits, start_seconds=0.0, stamp=stamp, texts=texts)
     with open_container(path, limits) as container:
         return _read_facts(path, size, container, limits)
 

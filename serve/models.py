@@ -52,6 +52,7 @@ class Ready:
             backend=self.placed.backend,
             device=self.placed.device,
             device_reason="; ".join(filter(None, (self.placed.reason, self.notes))),
+            precision=self.placed.precision,
         )
 
 

@@ -20,6 +20,7 @@ from model_zoo.domain import Domain, Options, Start
 from model_zoo.domains import DOMAINS, by_name
 from model_zoo.report import DecodeFacts, Report, ReportedError, Run, SoundFacts
 from model_zoo.values import Listener, Watcher
+from serve.album import Album
 from serve.asked import AS_SET, Asked, Stop, never_stop
 from serve.attempt import Attempt, kept
 from serve.decode.hearing import WantedSound, hear
@@ -27,7 +28,7 @@ from serve.decode.reading import Wanted, read
 from serve.gallery import find_gallery
 from serve.media import Media, open_media
 from serve.models import Wrap, load_models, unwrapped
-from serve.policy import decide, find_policy
+from serve.policy import find_policy, verdict_of
 from serve.settings import Settings
 from serve.summarize import summarize
 from serve.timing import Stages
@@ -54,7 +55,9 @@ class _Work:
     stages: Stages
     on_progress: OnProgress
     stop: Stop
+    decode_threads: int
     stopped: list[ReportedError] = field(default_factory=list)
+    beside: Attempt | None = None  # sees the frames, too, and says nothing
 
     def stops(self, what: str, seconds: float) -> bool:
         """Say whether the analysis must end here, and remember why."""
@@ -78,7 +81,9 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         self._policy = find_policy(settings)
         self._executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="infer")
         self._models = load_models(self.domains, settings, self._executor, wrap)
-        self._options = Options(settings.biometrics, find_gallery(settings, self._models))
+        self._options = Options(
+            settings.biometrics, find_gallery(settings, self._models), settings.speakers, settings.language
+        )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -87,19 +92,27 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         self._executor.shutdown(cancel_futures=True)
 
     def analyze(
-        self, path: Path, on_progress: OnProgress = ignore_progress, asked: Asked = AS_SET, stop: Stop = never_stop
+        self,
+        path: Path,
+        on_progress: OnProgress = ignore_progress,
+        asked: Asked = AS_SET,
+        stop: Stop = never_stop,
+        album: Album | None = None,
     ) -> Report:
         """Analyze one file; raises MediaError when nothing of it can be used, UsageError for a domain not loaded.
 
         A file that breaks off gives a report of what was seen, a domain that fails or an early end an entry in
-        `errors`; in all cases `complete` is false. May be called by several threads.
+        `errors`; in all cases `complete` is false. An `album` keeps pictures of the frames that are looked at. May be
+        called by several threads.
         """
         stages, settings = Stages(), asked.settings(self.settings)
         domains = asked.chosen(self.domains)
         with stages("open"):
             media = open_media(path, settings.limits())
         attempts = [self._start(domain, settings) for domain in domains]
-        work = _Work(media, attempts, stages, on_progress, stop)
+        work = _Work(media, attempts, stages, on_progress, stop, asked.decode_threads or settings.threads)
+        if album and any(attempt.watchers for attempt in attempts):
+            work.beside = album.attempt(media, settings.interval_seconds)
         decode = self._watch(work)
         sound = self._listen(work)
         with stages("summarize"):
@@ -115,8 +128,8 @@ class Analyzer(AbstractContextManager["Analyzer"]):
             errors=errors,
             run=Run(stage_seconds=stages.seconds(), wall_seconds=round(stages.wall_seconds(), 3)),
         )
-        verdict = decide(report, self._policy) if self._policy else None
-        return report.model_copy(update={"verdict": verdict})
+        policy = self._policy if asked.policy is None else find_policy(settings)
+        return report.model_copy(update={"verdict": verdict_of(report, policy)})
 
     def _start(self, domain: Domain, settings: Settings) -> Attempt:
         models = self._models[domain.name]
@@ -131,14 +144,15 @@ class Analyzer(AbstractContextManager["Analyzer"]):
 
     def _watch(self, work: _Work) -> DecodeFacts:
         """Decode once and hand every watcher its frames."""
-        places = [(attempt, watcher) for attempt in work.attempts for watcher in attempt.watchers]
+        watching = [*work.attempts, *filter(None, [work.beside])]
+        places = [(attempt, watcher) for attempt in watching for watcher in attempt.watchers]
         wanted = [
             Wanted(watcher.view, watcher.interval_seconds, self._frame_rows(attempt, watcher))
             for attempt, watcher in places
         ]
         media, stages = work.media, work.stages
         frames_done, seen_seconds = 0, 0.0
-        with read(media, wanted, backend=self.settings.decoder, threads=self.settings.threads) as reading:
+        with read(media, wanted, backend=self.settings.decoder, threads=work.decode_threads) as reading:
             for index, frames in stages.waiting("decode_wait", reading):
                 if work.stops("pictures", seen_seconds):
                     break
@@ -179,6 +193,10 @@ class Analyzer(AbstractContextManager["Analyzer"]):
                 heard_seconds = max(heard_seconds, float(windows.seconds[-1]) + listener.hop_seconds)
                 if media.facts.video is None:
                     work.on_progress(heard_seconds, media.facts.duration_seconds, 0)
+        for attempt, listener in places:
+            if not attempt.error:
+                with stages(f"hear:{attempt.domain.name}.{listener.role}"), kept(attempt):
+                    attempt.predictions[listener.role].extend(listener.finish())
         facts = hearing.facts
         return facts.model_copy(update={"heard_seconds": heard_seconds}) if work.stopped else facts
 

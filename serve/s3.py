@@ -11,7 +11,6 @@ from typing import Any
 from model_zoo.errors import FetchError, FetchRefusedError, MediaNotFoundError, TemporaryFetchError, UsageError
 from serve.shown import shown
 
-ATTEMPTS = 6  # of each request: throttled ones are repeated with growing pauses
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _AGAIN = {408, 429}
 _SERVER_ERROR = 500
@@ -52,7 +51,7 @@ def s3_client(connect_seconds: float = 10.0, read_seconds: float = 60.0, connect
         connect_timeout=connect_seconds,
         read_timeout=read_seconds,
         max_pool_connections=connections,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        retries={"mode": "standard"},  # throttled requests are repeated with growing pauses: AWS_MAX_ATTEMPTS
     )
     with s3_errors(S3Place("", "")):
         # a session of its own: the default one is not safe to make clients from in several threads
@@ -83,5 +82,5 @@ def _refused(place: S3Place, error: Any) -> FetchError | MediaNotFoundError:
     if status == _NOT_FOUND:
         return MediaNotFoundError(f"{place}: S3 has no such object ({code}); check bucket and key")
     if status in _AGAIN or status >= _SERVER_ERROR or code in {"SlowDown", "Throttling", "RequestTimeout"}:
-        return TemporaryFetchError(f"{place}: S3 answered {status} {code}, {ATTEMPTS} times; try again later")
+        return TemporaryFetchError(f"{place}: S3 answered {status} {code} again and again; try again later")
     return FetchError(f"{place}: S3 answered {status} {code}; give the role s3:GetObject (and s3:ListBucket) there")

@@ -18,16 +18,17 @@ from starlette.types import ASGIApp
 
 from model_zoo.errors import ReelwardenError, UnsupportedMediaError
 from serve.logs import request_id
+from serve.metrics import PLACES, UP
 from serve.version import VERSION
 from serve.web import intake
-from serve.web.intake import JSON, JSON_LINES
-from serve.web.metrics import PLACES, UP
+from serve.web.front import front_page
+from serve.web.intake import JSON_LINES
 from serve.web.openapi import INVOCATIONS
-from serve.web.options import Named, named_of
-from serve.web.refusals import ClientLeftError, UndecodableError, answer, described
-from serve.web.service import Ends, Service
+from serve.web.options import Options, named_of
+from serve.web.refusals import ClientLeftError, EmptyBodyError, UndecodableError, answer, described
+from serve.web.service import Ends, Job, Service
 from serve.web.tracing import Traced
-from serve.web.uploads import upload_file, whole
+from serve.web.uploads import save, upload_file, whole
 
 MOST_JSON_BYTES = 1_000_000
 MOST_LINES_BYTES = 6_000_000
@@ -40,9 +41,14 @@ def create_app(service: Service) -> ASGIApp:
     _add_health(app, service)
     _add_invocations(app, service)
 
+    @app.get("/", include_in_schema=False)
+    async def front() -> Response:
+        service.check_ready()
+        return front_page(service.domains)
+
     @app.exception_handler(ReelwardenError)
-    async def refuse(_request: Request, error: ReelwardenError) -> Response:
-        return answer(error)
+    async def refuse(request: Request, error: ReelwardenError) -> Response:
+        return answer(error, for_people=intake.wants_page(request))
 
     @app.exception_handler(HTTPException)
     async def no_route(_request: Request, error: HTTPException) -> Response:
@@ -100,48 +106,62 @@ def _add_invocations(app: FastAPI, service: Service) -> None:
         kind = intake.kind_of(media_type)
         service.check_ready()
         if kind == "lines":
-            intake.check_accepted(request, JSON_LINES)
             return await _lines(service, request)
-        intake.check_accepted(request, JSON)
         lane = service.pictures if intake.is_quick(media_type) else service.videos
         with lane.place():
             ends = service.ends()
             if kind == "json":
-                named = named_of(await whole(request.stream(), MOST_JSON_BYTES))
-                report = await _named(service, request, ends, named)
-            else:
-                report = await _uploaded(service, request, ends, media_type, form=kind == "form")
-        return Response(report, media_type=JSON)
+                return await _named(service, request, ends)
+            return await _uploaded(service, request, ends, media_type, form=kind == "form")
 
     app.post("/invocations", tags=["sagemaker"], openapi_extra=INVOCATIONS)(invocations)
 
 
-async def _uploaded(service: Service, request: Request, ends: Ends, media_type: str | None, *, form: bool) -> bytes:
-    """Return the report of the media in the body."""
+def _job(service: Service, request: Request, options: Options, ends: Ends) -> Job:
+    """Return what is to be done; what cannot be done is refused now."""
+    from serve.web.outputs import output_of  # what writes reports is loaded with what makes them
+
+    asked = options.asked()
+    names = tuple(domain.name for domain in asked.chosen(service.analyzer.domains))
+    return Job(asked, output_of(request, options.format, names, service.settings.limits()), ends)
+
+
+async def _uploaded(service: Service, request: Request, ends: Ends, media_type: str | None, *, form: bool) -> Response:
+    """Answer for the media in the body."""
     most_bytes = service.settings.max_body_bytes
     intake.check_length(request, most_bytes)
     with upload_file(media_type) as path:
-        taken_in = intake.save_form if form else intake.save_body
-        name, options = await taken_in(request, path, most_bytes)
-        asked, lane = options.asked(), service.pictures if intake.is_quick_file(path) else service.videos
+        if form:
+            name, options = await intake.save_form(request, path, most_bytes)
+            job = _job(service, request, options, ends)
+        else:
+            job = _job(service, request, intake.options_said(request), ends)
+            await save(request.stream(), path, most_bytes)
+            name = path.name
+        lane = service.pictures if intake.is_quick_file(path) else service.videos
         try:
-            return await service.worked(lane, request, ends, lambda: service.report(path, name, asked, ends))
+            content = await service.worked(lane, request, ends, lambda: service.answer(job, path, name))
         except UnsupportedMediaError as error:
-            if media_type is None:
+            if media_type is None or form:
                 raise
             raise UndecodableError(str(error)) from error
+        return Response(content, headers={"Content-Type": job.output.content_type})
 
 
-async def _named(service: Service, request: Request, ends: Ends, named: Named) -> bytes:
-    """Return the report of media that the body names."""
-    asked = named.options.asked()
-    return await service.worked(service.videos, request, ends, lambda: service.fetched(named.media, asked, ends))
+async def _named(service: Service, request: Request, ends: Ends) -> Response:
+    """Answer for media that the body names."""
+    named = named_of(await whole(request.stream(), MOST_JSON_BYTES))
+    job = _job(service, request, named.options, ends)
+    content = await service.worked(service.videos, request, ends, lambda: service.answer_named(job, named.media))
+    return Response(content, headers={"Content-Type": job.output.content_type})
 
 
 async def _lines(service: Service, request: Request) -> Response:
     """Answer every line with a line, in order and as soon as it is there; one that fails gets its error."""
     text = await whole(request.stream(), MOST_LINES_BYTES)
     lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise EmptyBodyError("there is no line with media in the body")
     answers = _answer_lines(service, request, lines)
     first = await anext(answers)  # what refuses the whole request is raised here, while a status can be sent
 
@@ -159,11 +179,21 @@ async def _answer_lines(service: Service, request: Request, lines: list[bytes]) 
         ends = service.ends()
         for line in lines:
             try:
-                report = await _named(service, request, ends, named_of(line))
+                answered = await _answer_line(service, request, ends, line)
             except ClientLeftError:
                 raise
             except ReelwardenError as error:
                 if len(lines) == 1:
                     raise
-                report = json.dumps(described(error)).encode()
-            yield report + b"\n"
+                answered = json.dumps(described(error)).encode()
+            yield answered + b"\n"
+
+
+async def _answer_line(service: Service, request: Request, ends: Ends, line: bytes) -> bytes:
+    from serve.web.outputs import line_output
+
+    named = named_of(line)
+    asked = named.options.asked()
+    names = tuple(domain.name for domain in asked.chosen(service.analyzer.domains))
+    job = Job(asked, line_output(named.options.format, names), ends)
+    return await service.worked(service.videos, request, ends, lambda: service.answer_named(job, named.media))

@@ -31,10 +31,15 @@ class Settings(BaseSettings):
 
     policy: str = Field("default", description="who decides: default, a policy file of your own, or none")
 
-    biometrics: bool = Field(True, description="compare faces: group people, name those of the gallery")
+    biometrics: bool = Field(True, description="compare faces and voices: group people, name those of the gallery")
     gallery: Path | None = Field(
         None, description="people to be named: a folder of NAME/*.jpg, or a file of `reelwarden gallery build`"
     )
+
+    language: str = Field(
+        "", pattern=r"^([a-z]{2,3})?$", description="what is spoken, ISO 639-1, such as en; empty finds it out"
+    )
+    speakers: bool = Field(True, description="tell the voices of a file apart; not without `biometrics`")
 
     models: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="models for roles, as DOMAIN.ROLE=NAME; fills optional roles and replaces defaults"
@@ -69,6 +74,8 @@ class Settings(BaseSettings):
     max_pixels: int = Field(Limits().max_pixels, gt=0, description="most pixels of one frame")
     max_side: int = Field(Limits().max_side, gt=0, description="longest accepted side of a frame, in pixels")
     max_duration_seconds: float = Field(Limits().max_duration_seconds, gt=0, description="longest accepted media")
+    max_text_bytes: int = Field(Limits().max_text_bytes, gt=0, description="largest accepted file of text")
+    max_texts: int = Field(Limits().max_texts, gt=0, description="most texts in one file")
 
     host: str = Field("0.0.0.0", description="address the server listens at")  # noqa: S104 - SageMaker wants all
     port: int = Field(8080, ge=1, le=65535, description="port of the server; SAGEMAKER_BIND_TO_PORT wins over it")
@@ -96,9 +103,7 @@ class Settings(BaseSettings):
     @field_validator("domains", "models", "manifests", "fetch_from", "fetch_networks", mode="before")
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
+        return split_at_commas(value)
 
     def limits(self) -> Limits:
         """Return what is accepted of media."""
@@ -107,6 +112,8 @@ class Settings(BaseSettings):
             max_pixels=self.max_pixels,
             max_side=self.max_side,
             max_duration_seconds=self.max_duration_seconds,
+            max_text_bytes=self.max_text_bytes,
+            max_texts=self.max_texts,
         )
 
     def fetch_rules(self) -> FetchRules:
@@ -129,15 +136,27 @@ class Settings(BaseSettings):
         return wanted
 
 
+def split_at_commas(value: Any) -> Any:
+    """Return the parts of a text, and anything else as it is."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
 def load_settings(**arguments: Any) -> Settings:
     """Read the settings; arguments that are None count as not given."""
     given = {name: value for name, value in arguments.items() if value is not None}
     try:
         return Settings(**given)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        raise UsageError(
-            f"setting {name}={first['input']!r}: {first['msg']}; set it by --{name.replace('_', '-')} "
-            f"or REELWARDEN_{name.upper()}"
-        ) from error
+        raise settings_error(error, "REELWARDEN_") from error
+
+
+def settings_error(error: ValidationError, prefix: str) -> UsageError:
+    """Return what to say of a setting that is wrong."""
+    first = error.errors()[0]
+    name = str(first["loc"][0])
+    return UsageError(
+        f"setting {name}={first['input']!r}: {first['msg']}; set it by --{name.replace('_', '-')} "
+        f"or {prefix}{name.upper()}"
+    )

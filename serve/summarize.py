@@ -44,13 +44,15 @@ def summarize(
                     parts=parts,
                     heard_seconds=sound.heard_seconds,
                     options=options,
+                    loaded={role: ready.loaded() for role, ready in attempt.models.items()},
+                    texts=media.texts,
                 )
             )
             size = (video.width, video.height) if video else (0, 0)
             more = {
                 "models": [ready.facts(role) for role, ready in attempt.models.items()],
                 "coverage": part.coverage
-                if any(attempt.predictions.values())
+                if any(attempt.predictions.values()) or not (attempt.watchers or attempt.listeners)
                 else _uncovered(part.coverage, attempt, cut_short=cut_short),
                 "frames": _frame_details(attempt.predictions, size) if settings.frame_detail else None,
             }

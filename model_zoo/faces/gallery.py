@@ -108,6 +108,17 @@ def read(path: Path, spec: ModelSpec) -> Gallery:
     return Gallery(file.embedder, file.embedder_sha256, tuple(known))
 
 
+def pair_distances(gallery: Gallery) -> list[tuple[Known, Known, float]]:
+    """Return how far apart every two pictures are, each pair once."""
+    groups = [group_of(index, (), one.embedding[None]) for index, one in enumerate(gallery.known)]
+    distances = np.sqrt(square_distances(groups, groups))  # (pictures, pictures)
+    rows, columns = np.triu_indices(len(groups), k=1)
+    return [
+        (gallery.known[row], gallery.known[column], float(distances[row, column]))
+        for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
+    ]
+
+
 def only_face(prediction: Prediction) -> NDArray[np.float32]:
     """Return the embedding of the one face of a picture; raises GalleryError where there is none, or a choice."""
     embeddings = prediction.arrays["embedding"]

@@ -10,11 +10,11 @@ from model_zoo.errors import BackendError
 from model_zoo.manifest import ModelSpec
 from model_zoo.values import Tensor, Tensors
 
-ANY = "any"  # length of a side that the spec gives as 0
+ANY = "any"  # length of a side that the spec leaves open
 
 
 def checked_rows(spec: ModelSpec, tensors: Tensors) -> Tensor:
-    """Return the one input: uint8 RGB (N, H, W, 3) or mono float32 sound (N, S), of the spec's size.
+    """Return the one input: uint8 RGB (N, H, W, 3), mono float32 sound (N, S) or int64 token ids (N, T).
 
     Raises BackendError for anything else.
     """
@@ -34,7 +34,9 @@ def _contract(spec: ModelSpec) -> tuple[str, np.dtype[Any], tuple[int | str, ...
         return spec.sound.name, np.dtype(np.float32), (spec.sound.samples,)
     if spec.input is not None:
         return spec.input.name, np.dtype(np.uint8), (spec.input.height or ANY, spec.input.width or ANY, 3)
-    raise BackendError(f"{spec.name}: its manifest says neither `input` nor `sound`; see docs/models.md")
+    if spec.text is not None:
+        return spec.text.name, np.dtype(np.int64), (spec.text.most_tokens if spec.text.tokenizer == "words" else ANY,)
+    raise BackendError(f"{spec.name}: its manifest says none of `input`, `sound` and `text`; see docs/models.md")
 
 
 def _fits(sides: tuple[int, ...], wanted: tuple[int | str, ...]) -> bool:

@@ -12,8 +12,14 @@ from onnx import TensorProto, helper, numpy_helper
 from model_zoo.errors import BackendError
 from model_zoo.manifest import Input, ModelSpec
 from model_zoo.values import Tensor
+from serve.backends.text_front import with_ids_front
 
 _INNER = "reelwarden_front"
+
+
+def with_front(spec: ModelSpec, path: Path) -> bytes:
+    """Return the serialized model, made to take what every model of its kind takes; sound is taken as it is."""
+    return with_ids_front(spec, path) if spec.text else with_uint8_front(spec, path)
 
 
 def with_uint8_front(spec: ModelSpec, path: Path) -> bytes:

@@ -14,7 +14,7 @@ from model_zoo.errors import BackendError
 from model_zoo.manifest import ModelSpec
 from model_zoo.values import Tensor, Tensors
 from serve.backends.contract import checked_rows
-from serve.backends.front import with_uint8_front
+from serve.backends.front import with_front
 
 
 class OnnxModel:
@@ -27,11 +27,11 @@ class OnnxModel:
     """
 
     def __init__(self, spec: ModelSpec, path: Path, executor: Executor, threads: int) -> None:
-        """Load `path`, whose pictures are made uint8 RGB; `executor` has `threads` workers. Raises BackendError."""
+        """Load `path` with the front of its contract; `executor` has `threads` workers. Raises BackendError."""
         self._spec = spec
         self._executor = executor
         self._threads = threads
-        self._content = with_uint8_front(spec, path)
+        self._content = with_front(spec, path)
         self._narrow = self._open(threads=1)
         self._wide = self._narrow if threads == 1 else None
         self._input = self._narrow.get_inputs()[0]

@@ -6,6 +6,7 @@ import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from model_zoo.report import Report
 from model_zoo.transcription.schema import SpeechSegment, TranscriptionPart, Word
@@ -48,20 +49,36 @@ def plain(text: str) -> str:
 
 
 def _of_segment(segment: SpeechSegment) -> Iterator[Cue]:
-    words = [word for word in segment.words if plain(word.text)]
-    if not words:
+    spoken = _spoken(segment)
+    if not spoken:
         yield from _cue(segment.start_seconds, segment.end_seconds, plain(segment.text), segment.speaker)
-    for group in _groups(words):
-        text = " ".join(plain(word.text) for word in group)
+    for group in _groups(spoken):
+        text = plain("".join(word.text for word in group))
         yield from _cue(group[0].start_seconds, group[-1].end_seconds, text, segment.speaker)
+
+
+def _spoken(segment: SpeechSegment) -> list[Word]:
+    """Return the words, each with the spaces that stand after it in the text: not every language has any."""
+    words = [word for word in segment.words if plain(word.text)]
+    places, place = [], 0
+    for word in words:
+        place = segment.text.find(word.text, place)
+        if place < 0:  # the text is not made of these words
+            return [word.model_copy(update={"text": f"{word.text} "}) for word in words]
+        places.append(place)
+        place += len(word.text)
+    edges = [0, *places[1:], len(segment.text)]
+    texts = [segment.text[start:end] for start, end in pairwise(edges)] if words else []
+    return [word.model_copy(update={"text": text}) for word, text in zip(words, texts, strict=True)]
 
 
 def _groups(words: list[Word]) -> Iterator[list[Word]]:
     """Cut words where a subtitle would be too long to show or to read."""
     group: list[Word] = []
     for word in words:
-        text = " ".join(plain(item.text) for item in [*group, word])
-        if group and (len(_lines(text)) > MOST_LINES or word.end_seconds - group[0].start_seconds > MOST_SECONDS):
+        text = plain("".join(item.text for item in [*group, word]))
+        start = group[0].start_seconds if group else word.start_seconds
+        if group and (len(_lines(text)) > MOST_LINES or word.end_seconds - start > MOST_SECONDS):
             yield group
             group = []
         group.append(word)

@@ -29,6 +29,7 @@ class Finding:
     peak_seconds: float
     confidence: float  # at the peak
     is_hint: bool
+    sample_seconds: float  # how long each of its samples stands for, at least a second
     path: tuple[str, ...] = ()  # the labels above it
     origin: str | None = None  # of toxic language: speech, screen, text
     evidence: tuple[str, ...] = ()  # in words
@@ -65,10 +66,10 @@ def veiled(report: Report) -> list[Stretch]:
     """
     if any(error.domain in FLAGGING for error in report.errors):
         return [(0.0, length_seconds(report))]
-    margin = max(report.decode.interval_seconds, 1.0)
     joined: list[Stretch] = []
     for finding in filter(lambda finding: finding.is_seen, findings(report)):
-        start, end = max(0.0, finding.start_seconds - margin), finding.end_seconds + margin
+        start = max(0.0, finding.start_seconds - finding.sample_seconds)
+        end = finding.end_seconds + finding.sample_seconds
         if joined and start <= joined[-1][1]:
             joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
         else:
@@ -122,6 +123,7 @@ def _finding(domain: str, segment: Segment) -> Finding:
         peak_seconds=segment.peak_seconds,
         confidence=segment.peak_confidence,
         is_hint=segment.status == "hint",
+        sample_seconds=max(1.0, (segment.end_seconds - segment.start_seconds) / max(1, segment.frames)),
     )
 
 

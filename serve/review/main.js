@@ -94,8 +94,8 @@ function wireWords() {
 
 function wireFindings() {
   for (const image of all("img[data-still-at]")) {
-    const still = nearestStill(Number(image.dataset.stillAt));
-    if (still && Math.abs(still.seconds - Number(image.dataset.stillAt)) < data.sample_seconds) {
+    const at = Number(image.dataset.stillAt), still = nearestStill(at);
+    if (still && Math.abs(still.seconds - at) < 1) {
       image.src = still.src;
       image.hidden = false;
     }

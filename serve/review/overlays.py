@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from model_zoo.faces.schema import FacesPart
 from model_zoo.moderation.schema import ModerationPart
@@ -23,6 +24,11 @@ class Overlay:
     label: str
     confidence: float
     places: tuple[Place, ...]  # in time order
+
+    @property
+    def sample_seconds(self) -> float:
+        """Return how far the samples lie apart that show it; a second where there is only one."""
+        return min((after[0] - before[0] for before, after in pairwise(self.places)), default=1.0)
 
 
 def overlays(report: Report) -> list[Overlay]:

@@ -61,11 +61,10 @@ def _data(report: Report, source: MediaSource, found: list[Finding]) -> dict[str
         "frame_rate": (video.frame_rate if video else None) or 25.0,
         "width": video.width if video else 0,
         "height": video.height if video else 0,
-        "sample_seconds": max(report.decode.interval_seconds, 1.0),
         "veiled": veiled(report),
         "stills": [{"seconds": still.seconds, "src": jpeg_url(still.jpeg)} for still in source.stills],
         "findings": [asdict(finding) | {"title": words(finding.label)} for finding in found],
-        "overlays": [asdict(overlay) for overlay in overlays(report)],
+        "overlays": [asdict(overlay) | {"sample_seconds": overlay.sample_seconds} for overlay in overlays(report)],
         "review": report.review.model_dump(mode="json") if report.review else None,
     }
 

@@ -14,11 +14,12 @@ import numpy as np
 from model_zoo.errors import UsageError
 from model_zoo.faces.schema import FacesPart
 from model_zoo.report import MediaFacts, Report
+from serve.album import Album, pictures
 from serve.media import Media
 from serve.review.findings import findings, length_seconds
 from serve.review.parts import part_of
 from serve.shown import shown
-from serve.stills import Still, stills
+from serve.stills import Still
 
 MOST_STILLS = 240  # in one page: about 10 MB
 MOST_EVEN_STILLS = 120  # of them, spread over a video that browsers do not play
@@ -68,8 +69,12 @@ def even_seconds(report: Report) -> list[float]:
     return [float(second) for second in np.linspace(0.0, length, count, endpoint=False)]
 
 
-def media_source(report: Report, media: Media, page_folder: Path, *, embed: bool) -> MediaSource:
+def media_source(
+    report: Report, media: Media, page_folder: Path, *, embed: bool = False, album: Album | None = None
+) -> MediaSource:
     """Take the pictures that a page in `page_folder` shows, and say where it finds the media.
+
+    Every picture that is not in the album costs a seek.
 
     Raises UsageError where the media is not what the report speaks of, or is too large to be embedded.
     """
@@ -83,7 +88,7 @@ def media_source(report: Report, media: Media, page_folder: Path, *, embed: bool
     if not playable:
         wanted = sorted({*wanted, *even_seconds(report)})[:MOST_STILLS]
     url = (_embedded(media) if embed else _relative(media.path, page_folder)) if playable else None
-    return MediaSource(url, stills(media, wanted))
+    return MediaSource(url, pictures(media, wanted, album))
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -85,12 +85,12 @@ function buildKinds() {
 }
 
 // Where a thing is at a time: between two samples on the straight line, else where the nearest sample has it.
-function placeAt(places, seconds) {
-  const reach = data.sample_seconds * 0.6;
+function placeAt({ places, sample_seconds }, seconds) {
+  const reach = sample_seconds * 0.6;
   let after = places.findIndex((place) => place[0] >= seconds);
   if (after < 0) after = places.length;
   const before = places[after - 1], next = places[after];
-  if (before && next && next[0] - before[0] <= data.sample_seconds * 2.5) {
+  if (before && next && next[0] - before[0] <= sample_seconds * 2.5) {
     const share = (seconds - before[0]) / (next[0] - before[0]);
     return before.map((value, index) => value + (next[index] - value) * share);
   }
@@ -101,7 +101,7 @@ function placeAt(places, seconds) {
 function showBoxes(seconds) {
   const boxes = [];
   for (const overlay of data.overlays) {
-    const place = hiddenKinds.has(overlay.domain) ? null : placeAt(overlay.places, seconds);
+    const place = hiddenKinds.has(overlay.domain) ? null : placeAt(overlay, seconds);
     if (!place) continue;
     const [, x1, y1, x2, y2] = place;
     const box = document.createElement("div"), name = document.createElement("span");

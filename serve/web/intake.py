@@ -16,9 +16,9 @@ from starlette.requests import Request
 from serve.pictures import picture_demuxer
 from serve.shown import shown
 from serve.web.options import Options, options_of
-from serve.web.refusals import EmptyBodyError, UnacceptableError, UnknownTypeError, UnreadableRequestError
+from serve.web.refusals import EmptyBodyError, UnknownTypeError, UnreadableRequestError
 from serve.web.tracing import ATTRIBUTES
-from serve.web.uploads import check_size, patient, save
+from serve.web.uploads import check_size, patient
 
 Kind = Literal["media", "json", "lines", "form"]
 
@@ -67,12 +67,9 @@ def is_quick_file(path: Path) -> bool:
         return path.suffix == ".txt" or picture_demuxer(path.name, file) not in (None, "apng")
 
 
-def check_accepted(request: Request, offered: str) -> None:
-    """Raise UnacceptableError where the client takes neither the offered type nor anything."""
-    said = request.headers.get("accept") or "*/*"
-    ranges = {part.split(";")[0].strip().lower() for part in said.split(",")}
-    if not ranges & {"*/*", "application/*", offered, JSON}:
-        raise UnacceptableError(f"Accept {shown(said[:100])}: the answer is {offered}")
+def wants_page(request: Request) -> bool:
+    """Say whether a browser asks, which names HTML before anything else."""
+    return request.headers.get("accept", "").lstrip().lower().startswith("text/html")
 
 
 def check_length(request: Request, most_bytes: int) -> None:
@@ -105,13 +102,6 @@ async def save_form(request: Request, path: Path, most_bytes: int) -> tuple[str,
         return name, options_of(dict(request.query_params) | fields, request.headers.get(ATTRIBUTES))
     finally:
         await form.close()
-
-
-async def save_body(request: Request, path: Path, most_bytes: int) -> tuple[str, Options]:
-    """Write a plain body to `path`; return its name and what is asked for besides."""
-    options = options_said(request)
-    await save(request.stream(), path, most_bytes)
-    return path.name, options
 
 
 async def _within(chunks: AsyncIterator[bytes], most_bytes: int) -> AsyncGenerator[bytes, None]:

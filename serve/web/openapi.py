@@ -43,6 +43,8 @@ INVOCATIONS: dict[str, Any] = {
         _parameter("domains", {"type": "string"}, "moderation,objects"),
         _parameter("interval_seconds", {"type": "number"}, 1.0),
         _parameter("frame_detail", {"type": "boolean"}, False),
+        _parameter("policy", {"type": "string", "enum": ["default", "none"]}, "default"),
+        _parameter("format", {"type": "string"}, "csv"),
     ],
     "requestBody": {
         "required": True,

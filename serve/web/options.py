@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -27,9 +27,12 @@ class Options(BaseModel):
     interval_seconds: float | None = Field(None, gt=0, le=3600, description="how often to look at a video")
     frame_detail: bool | None = Field(None, description="tell of every analyzed frame")
 
+    policy: Literal["default", "none"] | None = Field(None, description="the project's policy, or no verdict")
+    format: str | None = Field(None, max_length=100, description="an output form by name; wins over Accept")
+
     def asked(self) -> Asked:
         """Return what the analyzer is told."""
-        return Asked(self.domains, self.interval_seconds, self.frame_detail)
+        return Asked(self.domains, self.interval_seconds, self.frame_detail, self.policy)
 
 
 class Named(BaseModel):

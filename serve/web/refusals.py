@@ -10,6 +10,7 @@ from model_zoo.errors import (
     FetchRefusedError,
     MediaError,
     MediaLimitError,
+    NotAcceptableError,
     ReelwardenError,
     TemporaryFetchError,
     UnsupportedMediaError,
@@ -17,6 +18,7 @@ from model_zoo.errors import (
 )
 from serve.logs import request_id
 from serve.shown import shown
+from serve.web.front import error_page
 
 
 class RefusedError(ReelwardenError):
@@ -34,12 +36,6 @@ class SlowBodyError(RefusedError):
     """The body came too slowly."""
 
     status = 408
-
-
-class UnacceptableError(RefusedError):
-    """No output form that the client accepts."""
-
-    status = 406
 
 
 class TooLargeError(RefusedError):
@@ -101,6 +97,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (  # the first that fits
     (FetchRefusedError, 403),
     (TemporaryFetchError, 503),
     (MediaError, 422),
+    (NotAcceptableError, 406),
     (UsageError, 400),
     (DeviceLostError, 503),
 )
@@ -121,8 +118,10 @@ def described(error: Exception) -> dict[str, object]:
     return {"error": facts | {"status": status_of(error), "request_id": request_id.get()}}
 
 
-def answer(error: Exception) -> Response:
+def answer(error: Exception, *, for_people: bool = False) -> Response:
     """Return the answer to a request that failed."""
     wait = getattr(error, "retry_after_seconds", None)
     headers = {"Retry-After": str(wait)} if wait is not None else {}
+    if for_people:
+        return error_page(shown(str(error)), status_of(error))
     return JSONResponse(described(error), status_of(error), headers)

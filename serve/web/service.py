@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,8 +22,11 @@ from serve.web.lanes import Lane
 from serve.web.refusals import ClientLeftError, LaterError, StuckError
 
 if TYPE_CHECKING:  # loading it takes seconds, in which /ping is to be answered
+    from model_zoo.manifest import ModelSpec
+    from model_zoo.values import Model
     from serve.fetching import Fetcher
     from serve.pipeline import Analyzer
+    from serve.web.outputs import Output
 
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
@@ -50,6 +54,15 @@ class Ends:
         return self.reason
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one request wants done with its media."""
+
+    asked: Asked
+    output: Output
+    stop: Stop
+
+
 class Service:
     """The state of one server."""
 
@@ -67,9 +80,10 @@ class Service:
     def load(self) -> None:
         """Load every model, on a thread of its own; raises the errors of the analyzer."""
         start_seconds = monotonic()
+        from serve.doctor import examine, in_one_line
         from serve.pipeline import Analyzer
 
-        self._analyzer = Analyzer(self.settings)
+        self._analyzer = Analyzer(self.settings, wrap=_joined)
         if self.settings.fetch_from:
             from serve.fetching import Fetcher
 
@@ -78,6 +92,7 @@ class Service:
         domains = [domain.name for domain in self._analyzer.domains]
         seconds = round(monotonic() - start_seconds, 3)
         log.info("ready", extra={"fields": {"domains": domains, "load_seconds": seconds}})
+        log.info("doctor", extra={"fields": in_one_line(examine(self.settings, thorough=False))})
 
     @property
     def state(self) -> State:
@@ -94,25 +109,35 @@ class Service:
         """Begin the time of one request."""
         return Ends(self.deadline_seconds)
 
-    def report(self, path: Path, name: str, asked: Asked, stop: Stop) -> bytes:
-        """Analyze one file on a worker and return the report as JSON."""
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The names of the loaded domains."""
+        return tuple(domain.name for domain in self.analyzer.domains)
+
+    @property
+    def analyzer(self) -> Analyzer:
+        """The loaded models; raises LaterError before they are there."""
         if self._analyzer is None:
             raise LaterError("the server is starting; try again later", retry_after_seconds=5)
+        return self._analyzer
+
+    def answer(self, job: Job, path: Path, name: str) -> bytes:
+        """Analyze one file, on a worker, and return its report as the job wants it written."""
         try:
-            report = self._analyzer.analyze(path, asked=asked, stop=stop)
+            report = self.analyzer.analyze(path, asked=job.asked, stop=job.stop)
         except DeviceLostError as error:
             self.health.fail(str(error))
             raise
         media = report.media.model_copy(update={"name": name})
         run = report.run.model_copy(update={"request_id": request_id.get()})
-        return report.model_copy(update={"media": media, "run": run}).model_dump_json().encode()
+        return job.output.write(report.model_copy(update={"media": media, "run": run}), path)
 
-    def fetched(self, place: str, asked: Asked, stop: Stop) -> bytes:
-        """Fetch media by its address, on a worker, and return its report as JSON; raises FetchError."""
+    def answer_named(self, job: Job, place: str) -> bytes:
+        """Fetch media by its address, on a worker, and answer; raises FetchError."""
         if self._fetcher is None:
             raise FetchRefusedError("this server fetches nothing; send the media itself, or set REELWARDEN_FETCH_FROM")
         with self._fetcher.fetched(place) as path:
-            return self.report(path, path.name, asked, stop)
+            return self.answer(job, path, path.name)
 
     async def worked(self, lane: Lane, request: Request, ends: Ends, work: Callable[[], Result]) -> Result:
         """Have a worker do it; ends it when the client leaves, the deadline is close or the server stops."""
@@ -162,6 +187,12 @@ async def _attended(future: Future[Result], gone: asyncio.Task[None], ends: Ends
         log.error("an analysis does not end; its worker is lost")
         raise StuckError("the analysis does not end; try another file")
     return answered.result()
+
+
+def _joined(spec: ModelSpec, model: Model) -> Model:
+    from serve.batching import Joined
+
+    return Joined(spec.name, model, spec.batch.most)
 
 
 async def _left(request: Request) -> None:

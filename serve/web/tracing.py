@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.logs import request_id
-from serve.web.metrics import BODY_BYTES, REQUEST_SECONDS, REQUESTS
+from serve.metrics import BODY_BYTES, REQUEST_SECONDS, REQUESTS
 
 log = logging.getLogger(__name__)
 

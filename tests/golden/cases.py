@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from model_zoo.report import Report
+from model_zoo.transcription.schema import SpeechSegment
 from tests.conftest import MEDIA
 
 FOLDER = Path(__file__).resolve().parent / "results"
@@ -47,6 +48,7 @@ def golden(report: Report) -> dict[str, Any]:
             "peak_confidence": round(segment.peak_confidence, 3),
             "frames": segment.frames,
         }
+        | ({"text": segment.text} if isinstance(segment, SpeechSegment) else {})
         for name, part in report.domains.items()
         for segment in part.segments
     ]

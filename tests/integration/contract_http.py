@@ -283,6 +283,40 @@ def test_json_lines_answer_line_by_line_in_order(http: httpx.Client) -> None:
     assert statuses == [403, 422, 403]
 
 
+def test_accept_and_the_option_format_choose_the_output_form(http: httpx.Client) -> None:
+    clip = CLIP.read_bytes()
+    by_header = post(http, clip, "video/mp4", Accept="text/csv")
+    headers = {"Accept": "application/json", "Content-Type": "video/mp4"}
+    by_option = http.post("/invocations?format=csv", content=clip, headers=headers)
+    assert by_header.headers["content-type"] == by_option.headers["content-type"] == "text/csv; charset=utf-8"
+    assert by_header.text == by_option.text
+    assert http.post("/invocations?format=nosuch", content=clip).status_code == 400
+
+
+def test_the_policy_may_be_left_out(http: httpx.Client) -> None:
+    assert lasting(post(http, CAT.read_bytes(), None))["verdict"]["decision"]
+    assert lasting(http.post("/invocations?policy=none", content=CAT.read_bytes()))["verdict"] is None
+    assert http.post("/invocations?policy=/etc/passwd", content=CAT.read_bytes()).status_code == 400
+
+
+def test_a_person_drops_a_file_at_the_front_page_and_sees_the_review_page(http: httpx.Client) -> None:
+    front = http.get("/")
+    assert front.status_code == 200
+    assert 'action="/invocations"' in front.text
+    assert "default-src 'none'" in front.headers["content-security-policy"]
+    assert not re.search(r"(src|href)=.?https?://", front.text)
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    page = http.post("/invocations", files={"file": ("my <cat>.mp4", CLIP.read_bytes())}, headers=browser)
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "data:video/mp4;base64," in page.text
+    assert "my &lt;cat&gt;.mp4" in page.text
+    assert "<cat>" not in page.text
+    wrong = http.post("/invocations", files={"file": ("<b>.mp4", b"nothing")}, headers=browser)
+    assert wrong.status_code in (415, 422)
+    assert wrong.headers["content-type"].startswith("text/html")
+    assert "<b>" not in wrong.text
+
+
 def test_an_output_form_that_there_is_not_is_a_406(http: httpx.Client) -> None:
     assert post(http, CAT.read_bytes(), "image/png", Accept="image/png").status_code == 406
 

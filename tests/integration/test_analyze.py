@@ -45,7 +45,8 @@ def demo_report(tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 
 def test_the_demo_gives_findings_of_every_domain(demo_report: Report) -> None:
-    assert list(demo_report.domains) == ["moderation", "objects", "labels", "shots", "faces", "sounds", "text"]
+    names = ["moderation", "objects", "labels", "shots", "faces", "sounds", "text", "transcription"]
+    assert list(demo_report.domains) == names
     assert demo_report.complete
     found = {segment.label for segment in demo_report.domains["objects"].segments}
     assert {"person", "cat"} <= found
@@ -251,6 +252,9 @@ def test_without_a_policy_there_is_no_verdict_and_no_gate(tmp_path: Path) -> Non
     refused = analyze(*words, "--fail-on", "block")
     assert refused.returncode == 2
     assert "without a policy there is no verdict" in refused.stderr
+    open_for_ever = analyze(*words[:-2], "--fail-on", "block")
+    assert open_for_ever.returncode == 2
+    assert "the policy default speaks of moderation, toxicity" in open_for_ever.stderr
 
 
 def test_further_forms_are_written_beside_the_report(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import text_quality
+from benchmarks import measured, text_quality
 from model_zoo.report import Segment
 from serve.pipeline import Analyzer
 from serve.settings import load_settings
@@ -65,9 +65,5 @@ def test_labelled_pictures_are_read_as_well_as_the_card_says(
     reader: Analyzer, rich_media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(text_quality, "RICH_MEDIA", rich_media)
-    said = text_quality.MEASURED.read_text("utf-8")
-    assert text_quality.as_json(text_quality.measure(reader)) == said
-
-
-def test_the_card_shows_the_measured_figures() -> None:
-    assert text_quality.card() == text_quality.CARD.read_text("utf-8")
+    said = measured.read("text")
+    assert measured.merged(said, text_quality.measure(reader), text_quality.SOURCE) == said

@@ -86,7 +86,7 @@ def test_what_is_not_there_or_too_large_is_said_so(s3: Any) -> None:
 
 def test_a_server_that_is_not_there_is_a_passing_problem(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    monkeypatch.setattr("serve.s3.ATTEMPTS", 1)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with pytest.raises(TemporaryFetchError, match="EndpointConnectionError"):
         fetcher().fetched("s3://clips/in/a.mp4").__enter__()
 

@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from model_zoo.errors import FormError
 from model_zoo.report import Report, ReportedError
@@ -146,6 +148,17 @@ def test_subtitles_cut_speech_into_two_short_lines_at_the_times_of_the_words() -
     assert " ".join(line for block in blocks for line in block[2:]) == words
 
 
+def spoken(text: str, *words: str) -> str:
+    segment = speech(" ".join(words), 0.0, 4.0).model_copy(update={"text": text})
+    return render(form_named("srt"), report(transcription=transcription(segment)))
+
+
+def test_words_keep_the_spaces_that_the_text_has_between_them() -> None:
+    assert "cold-hearted man\n" in spoken("cold-hearted man", "cold", "-hearted", "man")
+    assert "你好世界\n" in spoken("你好世界", "你", "好", "世界")
+    assert "one two\n" in spoken("something else", "one", "two")  # words that are not of the text
+
+
 def test_slow_speech_is_cut_after_seven_seconds() -> None:
     text = render(form_named("srt"), report(transcription=transcription(speech("a b c d", 0, 20))))
     assert "00:00:00,000 --> 00:00:05,000" in text
@@ -165,6 +178,20 @@ def test_hostile_speech_cannot_leave_its_subtitle() -> None:
     assert all(body.removeprefix("<v speaker-1>").count("<") == 0 for body in bodies)
     assert "&lt;script&gt;" in vtt
     assert not re.search(r"&(?!amp;|lt;|gt;)", vtt)
+
+
+@given(st.text(alphabet=st.one_of(st.characters(), st.sampled_from("-->\n\r<>{}&0123456789:,. ")), max_size=120))
+def test_whatever_is_said_subtitles_have_one_arrow_and_one_body_a_cue(text: str) -> None:
+    said = report(transcription=transcription(speech(text, 1.0, 8.0), speech("the end", 9.0, 9.5)))
+    for name in ("srt", "vtt"):
+        blocks = render(form_named(name), said).removeprefix("WEBVTT\n\n").rstrip("\n").split("\n\n")
+        assert "the end" in blocks[-1]
+        for block in blocks:
+            lines = block.splitlines()
+            assert sum("-->" in line for line in lines) == 1
+            assert 2 <= len(lines) <= 4 + 1
+    assert len(list(csv.reader(io.StringIO(render(form_named("csv"), said), newline="")))) == 3
+    assert len(render(form_named("jsonl"), said).splitlines()) == 2
 
 
 def test_subtitles_of_silence_are_empty_but_well_formed() -> None:

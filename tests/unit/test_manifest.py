@@ -61,7 +61,7 @@ def test_every_folder_with_a_manifest_is_a_domain() -> None:
         ("title =", "titel = 1\ntitle =", r"\[tiny\] titel: Extra inputs are not permitted"),
         ('fit = "stretch"', 'fit = "squeeze"', r"\[tiny\] input\.fit: Input should be"),
         ("input = {", "inputs = {", r"\[tiny\] inputs: Extra inputs are not permitted"),
-        (INPUT, "", r"\[tiny\]: .*needs one of the tables `input` \(pictures\) and `sound`, and not both"),
+        (INPUT, "", r"\[tiny\]: .*needs one of the tables `input` \(pictures\), `sound` and `text`, and not two"),
         (INPUT, INPUT + SOUND, r"\[tiny\]: .*needs one of the tables `input`"),
         (INPUT, SOUND.replace("0.5", "5"), r"\[tiny\] sound: .*hop_seconds=5 leaves sound unheard"),
         ("file:tiny.onnx", "ftp://x/y", r"\[tiny\] sources: .*no known scheme; write one of repo:PATH"),
@@ -128,11 +128,12 @@ def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
         named(["yours"], [tiny(tmp_path, "file:tiny.onnx", name="mine")])
 
 
-def test_the_example_in_the_docs_is_a_manifest(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "models.md").read_text("utf-8"), re.DOTALL)
-    (tmp_path / "my_models.toml").write_text(example)
+def test_the_examples_in_the_docs_are_manifests(tmp_path: Path) -> None:
+    examples = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "models.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "my_models.toml").write_text("\n".join(examples))
     specs = catalog([tmp_path / "my_models.toml"])
     assert choose("moderation", "nsfw_score", "house_nsfw", specs).file_name == "house_nsfw.onnx"
+    assert choose("toxicity", "classifier", "detoxify_multilingual", specs).text is not None
 
 
 def test_the_docs_explain_every_key() -> None:

@@ -13,7 +13,7 @@ from onnx import TensorProto
 
 from model_zoo.errors import BackendError
 from model_zoo.manifest import Batch
-from serve.backends import onnx_cuda
+from serve.backends import choose, onnx_cuda
 from serve.backends.choose import Wishes, place_model
 from serve.backends.onnx_cuda import OnnxCudaModel, Target
 from serve.devices import Gpu, Look
@@ -95,11 +95,19 @@ def test_other_failures_are_not_taken_for_a_full_memory(network: Path) -> None:
     assert model.notes == ""
 
 
-def test_the_memory_of_a_gpu_is_shared_among_the_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    from serve.backends.choose import _target
+def test_the_memory_of_a_gpu_is_shared_among_the_models(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Target] = []
 
-    assert T4.gpu is not None
-    providers = _target(T4.gpu, Wishes(memory_share=0.7, models=7)).providers()
+    class Noted(OnnxCudaModel):
+        def __init__(self, spec: Any, path: Any, target: Target) -> None:
+            told.append(target)
+            raise BackendError("noted")
+
+    monkeypatch.setattr(choose, "OnnxCudaModel", Noted)
+    monkeypatch.setattr(choose, "why_no_cuda", lambda: None)
+    with ThreadPoolExecutor(1) as executor:
+        place_model(SPEC, network, Wishes(memory_share=0.7, models=7), executor, 1, T4)
+    providers = told[0].providers()
     assert providers[0][0] == "CUDAExecutionProvider"
     assert int(providers[0][1]["gpu_mem_limit"]) == int((16 << 30) * 0.7 / 7)
     assert providers[0][1]["arena_extend_strategy"] == "kSameAsRequested"

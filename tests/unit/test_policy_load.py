@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from model_zoo.errors import PolicyError
@@ -103,6 +106,16 @@ def test_what_is_no_policy_at_all_is_refused_in_one_line(tmp_path: Path, content
     path.write_bytes(content)
     with pytest.raises(PolicyError, match=r"odd\.yaml"):
         read_policy(path, load_settings())
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(st.text(alphabet="schemadomnypl/1:{}[]&*!|>?-#'\"%@`,. \n\t\\0~<=", max_size=60))
+def test_any_text_is_a_policy_or_refused_by_the_typed_error(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "any.yaml"
+    for body in (text, HEAD + text, HEAD + "domains:\n  moderation:\n    labels:\n      " + text):
+        path.write_text(body, "utf-8")
+        with contextlib.suppress(PolicyError):
+            assert read_policy(path, load_settings()).policy.domains
 
 
 def test_a_missing_file_is_named() -> None:

@@ -1,0 +1,97 @@
+"""How well each key is covered: by which networks, for which languages, in which texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from model_zoo.manifest import ModelSpec
+from model_zoo.report import Coverage, Grade
+from model_zoo.toxicity.heads import OVERALL
+from model_zoo.toxicity.networks import CLASSIFIER
+from model_zoo.toxicity.pieces import SCREEN_DOMAIN, SPEECH_DOMAIN, WORDS, Piece
+from model_zoo.toxicity.rating import LABEL_KEYS, knows_heads
+from model_zoo.toxicity.schema import KEYS, Origin
+
+LISTED = ("profanity", "hate_speech")  # a listed word is enough for these, whatever the networks are
+NO_MODEL = "none of the models that ran knows it"
+NO_TEXT = f"needs speech (the domain {SPEECH_DOMAIN}), on-screen text (the domain {SCREEN_DOMAIN}) or a text file"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of one key."""
+
+    grade: Grade
+    reason: str = ""
+
+
+def coverage(
+    models: Mapping[str, ModelSpec], origins: Sequence[Origin], unread: Sequence[Piece], rated: int
+) -> list[Coverage]:
+    """Return one entry per key and one for the overall score.
+
+    `rated` pieces of text were rated; `unread` were not, being in a language that no model knows.
+    """
+    known = _known(models)
+    source = ", ".join(f"toxicity/{spec.name}" for spec in asked(models))
+    entries = []
+    for label in (*KEYS, OVERALL):
+        if label not in known:
+            entries.append(Coverage(label=label, grade="not covered", reason=NO_MODEL))
+        elif reason := _out_of_reach(models, origins, unread, rated):
+            entries.append(Coverage(label=label, grade="not covered", reason=reason))
+        else:
+            words = "; ".join(filter(None, (known[label].reason, _reach(models, origins, unread))))
+            entries.append(Coverage(label=label, grade=known[label].grade, source=source, reason=words))
+    return entries
+
+
+def asked(models: Mapping[str, ModelSpec]) -> list[ModelSpec]:
+    """Return the networks that are asked: the encoder only where its heads know the classifier."""
+    return list(models.values()) if knows_heads(models) else [models[CLASSIFIER]]
+
+
+def languages(models: Mapping[str, ModelSpec]) -> tuple[str, ...]:
+    """Return the languages that every network that is asked understands; none where they take any."""
+    limited = [set(spec.text.languages) for spec in asked(models) if spec.text and spec.text.languages]
+    return tuple(sorted(set.intersection(*limited))) if limited else ()
+
+
+def _known(models: Mapping[str, ModelSpec]) -> dict[str, Known]:
+    if knows_heads(models):
+        trained: Grade = "trained classifier"
+        return {
+            "profanity": Known(trained, "decided by a word list"),
+            "sexual": Known("weak evidence", "a word list, and a head that was taught with few sentences"),
+            **{key: Known(trained) for key in ("hate_speech", "insult", "violence_or_threat", OVERALL)},
+            "harassment_or_abuse": Known(trained, "taught with few sentences"),
+        }
+    own = {LABEL_KEYS[label] for label in models[CLASSIFIER].labels if label in LABEL_KEYS}
+    listed = {key: Known("weak evidence", "only what is on a word list") for key in LISTED if key not in own}
+    return {key: Known("trained classifier") for key in own} | listed
+
+
+def _out_of_reach(
+    models: Mapping[str, ModelSpec], origins: Sequence[Origin], unread: Sequence[Piece], rated: int
+) -> str:
+    """Say why nothing was rated at all; empty where something could be."""
+    if not origins:
+        return NO_TEXT
+    if unread and not rated:
+        return f"speech is in {_named(unread)}; the models know {', '.join(languages(models))} only"
+    return ""
+
+
+def _reach(models: Mapping[str, ModelSpec], origins: Sequence[Origin], unread: Sequence[Piece]) -> str:
+    known = languages(models)
+    words = f"in {' and '.join(WORDS[origin] for origin in origins)}"
+    if known:
+        words += f", language {', '.join(known)}"
+    if unread:
+        words += f"; {len(unread)} stretches of speech in {_named(unread)} were not rated"
+    return words
+
+
+def _named(unread: Sequence[Piece]) -> str:
+    return ", ".join(sorted({piece.language or "" for piece in unread}))

@@ -1,0 +1,161 @@
+"""Put right what is written in disguise: sh1t, f u c k, f*ck, fuuuck, zero-width and look-alike letters.
+
+Only what becomes a listed word is changed; `2nd`, `a b c` and Cyrillic words stay as they are. Places are counted in
+characters of the text as it was given.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from model_zoo.toxicity.lexicon import lexicon
+
+_LEET = str.maketrans({"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "@": "a", "$": "s",
+                       "!": "i", "|": "i", "+": "t", "€": "e"})  # fmt: skip
+_ALIKE = str.maketrans(
+    "аеорсухіјѕкмнтвԁɡαορυικντεηβΑΕΟΡСХІЈЅКМНТВЕАРОÀàáâäãåèéêëìíîïòóôöõùúûüñç",
+    "aeopcyxijskmhtbdgaopuikvtenbAEOPCXIJSKMHTBEAPOAaaaaaaeeeeiiiiooooouuuunc",
+)
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_CHUNK = re.compile(r"\S+")
+_INNER_SIGNS = re.compile(r"[._\-~/\\,]")
+_LONG_RUN = re.compile(r"(.)\1{2,}")
+_UNKNOWN = re.compile(r"[*#%]")  # stands for a letter that is not said
+_SUBSTITUTES = "0134578@$!|+€*#%"
+_VOWELS = "aeiou"
+_HIDDEN = {  # what people write when only the first letter is said
+    "f***": "fuck",
+    "f**k": "fuck",
+    "f**king": "fucking",
+    "f***ing": "fucking",
+    "s***": "shit",
+    "sh**": "shit",
+    "b***h": "bitch",
+    "c**t": "cunt",
+    "n***er": "nigger",
+    "n****r": "nigger",
+}
+_LEAST_LETTERS = 3  # of a word that is put together from single letters
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word as it is meant, in small letters, and its place in the text as it was given."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A text as it is meant, and its words."""
+
+    text: str
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A run of characters without a space, as it is meant, and its place in the text as it was given."""
+
+    text: str
+    start: int
+    end: int
+
+
+def plain(text: str) -> Plain:
+    """Return a text without disguises."""
+    pieces = _joined([_undisguised(piece) for piece in _pieces(text)])
+    words = [word for piece in pieces for word in _words(piece)]
+    return Plain(" ".join(piece.text for piece in pieces), tuple(words))
+
+
+def _pieces(text: str) -> Iterator[_Piece]:
+    """Split at spaces, without characters that nobody sees and with look-alikes of other scripts put right."""
+    for match in _CHUNK.finditer(text):
+        seen = "".join(character for character in match.group() if unicodedata.category(character) not in ("Cf", "Mn"))
+        seen = unicodedata.normalize("NFKC", seen)
+        if any("a" <= letter <= "z" for letter in seen.lower()) and not seen.isascii():
+            seen = seen.translate(_ALIKE)
+        if seen:
+            yield _Piece(seen, match.start(), match.end())
+
+
+def _undisguised(piece: _Piece) -> _Piece:
+    """Return the listed word that a piece stands for, else the piece."""
+    core = piece.text.strip(".,;:?\"'()[]{}<>…").lower()
+    if core.isalpha() and not _LONG_RUN.search(core):
+        return piece
+    known = lexicon().knows
+    for candidate in _candidates(core):
+        if known(candidate):
+            ending = piece.text[-1] if piece.text[-1] in ".,;:?!" else ""
+            return _Piece(candidate + ending, piece.start, piece.end)
+    return piece
+
+
+def _candidates(core: str) -> Iterator[str]:
+    """Return what a piece might stand for, the likeliest first."""
+    letters = sum(character.isalpha() for character in core)
+    if letters == 0 or (any(character in _SUBSTITUTES for character in core.rstrip("!")) and letters < len(core) / 3):
+        return
+    for whole in (core, core.rstrip("!+*")):
+        for form in (whole.translate(_LEET), whole.replace("1", "l").translate(_LEET), _INNER_SIGNS.sub("", whole)):
+            yield from _unrepeated(form)
+            yield from _unrepeated(_INNER_SIGNS.sub("", form))
+        hidden = _UNKNOWN.findall(whole)
+        if hidden and len(whole) - len(hidden) >= 2:
+            for vowel in _VOWELS:
+                yield _UNKNOWN.sub(vowel, whole, count=1).translate(_LEET)
+        if word := _HIDDEN.get(_UNKNOWN.sub("*", whole)):
+            yield word
+
+
+def _unrepeated(form: str) -> Iterator[str]:
+    """Return a form whose letters are not drawn out: coool, then cool, then col."""
+    yield form
+    if _LONG_RUN.search(form):
+        yield _LONG_RUN.sub(r"\1\1", form)
+        yield _LONG_RUN.sub(r"\1", form)
+
+
+def _joined(pieces: Sequence[_Piece]) -> list[_Piece]:
+    """Join single letters that spell a listed word."""
+    joined: list[_Piece] = []
+    at = 0
+    while at < len(pieces):
+        end = at
+        while end < len(pieces) and len(pieces[end].text.strip(".,!?-_*")) == 1:
+            end += 1
+        spelt, taken = _spelt(pieces[at:end])
+        if taken:
+            joined.append(_Piece(spelt, pieces[at].start, pieces[at + taken - 1].end))
+            at += taken
+        else:
+            joined.append(pieces[at])
+            at += 1
+    return joined
+
+
+def _spelt(letters: Sequence[_Piece]) -> tuple[str, int]:
+    """Return the longest listed word that begins with the first letter, and how many letters it takes; "" and 0."""
+    signs = [piece.text.strip(".,!?-_*").lower().translate(_LEET) for piece in letters]
+    known = lexicon().knows
+    for taken in range(len(signs), _LEAST_LETTERS - 1, -1):
+        word = "".join(signs[:taken])
+        if known(word) and not (word[0] in "ai" and known(word[1:])):  # the words a and I are not part of it
+            return word, taken
+    return "", 0
+
+
+def _words(piece: _Piece) -> Iterator[Word]:
+    """Split a piece at its signs; where it was put right, every word has the place of the whole piece."""
+    unchanged = len(piece.text) == piece.end - piece.start
+    for match in _WORD.finditer(piece.text):
+        start = piece.start + match.start() if unchanged else piece.start
+        end = piece.start + match.end() if unchanged else piece.end
+        yield Word(match.group().lower().replace("’", "'").removesuffix("'s"), start, end)

@@ -1,0 +1,50 @@
+"""From rated texts to segments: the stretches of time in which one kind of toxic language is said or shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from model_zoo.ops.time import segment_fields
+from model_zoo.toxicity.passages import FLAGGED
+from model_zoo.toxicity.schema import KEYS, Key, Origin, RatedText, ToxicitySegment
+from model_zoo.values import Span
+
+MERGE_GAP_SECONDS = 1.5  # a breath between two sentences
+WEAK_KEYS: frozenset[Key] = frozenset({"sexual"})  # rest on a word list and few examples: hints
+
+
+def segments(texts: Sequence[RatedText]) -> list[ToxicitySegment]:
+    """Return one segment for every stretch of flagged texts of one origin and key, in time order."""
+    found = [
+        segment
+        for origin in ("speech", "screen", "text")
+        for key in KEYS
+        for segment in _of_key([text for text in texts if text.origin == origin], origin, key)
+    ]
+    return sorted(found, key=lambda segment: (segment.start_seconds, KEYS.index(segment.label)))
+
+
+def _of_key(texts: Sequence[RatedText], origin: Origin, key: Key) -> list[ToxicitySegment]:
+    flagged = sorted((text for text in texts if text.scores.get(key, 0.0) >= FLAGGED), key=lambda t: t.start_seconds)
+    groups: list[list[RatedText]] = []
+    for text in flagged:
+        end = max((before.end_seconds for before in groups[-1]), default=0.0) if groups else 0.0
+        if groups and text.start_seconds - end <= MERGE_GAP_SECONDS:
+            groups[-1].append(text)
+        else:
+            groups.append([text])
+    return [_segment(group, origin, key) for group in groups]
+
+
+def _segment(texts: Sequence[RatedText], origin: Origin, key: Key) -> ToxicitySegment:
+    peak = max(texts, key=lambda text: text.scores[key])
+    span = Span(
+        start_seconds=texts[0].start_seconds,
+        end_seconds=max(text.end_seconds for text in texts),
+        peak_seconds=peak.start_seconds,
+        peak=peak.scores[key],
+        mean=sum(text.scores[key] for text in texts) / len(texts),
+        frames=len(texts),
+    )
+    status = "hint" if key in WEAK_KEYS else "finding"
+    return ToxicitySegment(label=key, origin=origin, status=status, **segment_fields(span))

@@ -1,0 +1,109 @@
+"""Rate texts: undo disguises, ask both networks and the word list, and weigh what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_zoo.domain import Loaded
+from model_zoo.manifest import ModelSpec
+from model_zoo.toxicity.heads import LISTS, OVERALL, features, heads
+from model_zoo.toxicity.lexicon import lexicon
+from model_zoo.toxicity.networks import CLASSIFIER, ENCODER, label_scores, sentence_vectors
+from model_zoo.toxicity.passages import FLAGGED, passages, stretches
+from model_zoo.toxicity.plain import Plain, plain
+from model_zoo.toxicity.schema import KEYS, Key, Passage
+from model_zoo.values import Scores
+
+UNLISTED = 0.5  # how far the classifier's word alone counts for profanity, which the list decides
+HARMFUL: tuple[Key, ...] = ("hate_speech", "insult", "violence_or_threat", "harassment_or_abuse")
+LABEL_KEYS: Mapping[str, str] = {  # what classifiers of the Jigsaw challenges call it -> key
+    "toxic": OVERALL,
+    "toxicity": OVERALL,
+    "obscene": "profanity",
+    "identity_hate": "hate_speech",
+    "identity_attack": "hate_speech",
+    "sexual_explicit": "sexual",
+    "insult": "insult",
+    "threat": "violence_or_threat",
+    "severe_toxic": "harassment_or_abuse",
+    "severe_toxicity": "harassment_or_abuse",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """How toxic one text is; keys that nothing covers are missing."""
+
+    toxicity: float
+    scores: Mapping[str, float]
+    passages: tuple[Passage, ...]
+
+
+def rate(texts: Sequence[str], models: Mapping[str, Loaded]) -> list[Rating]:
+    """Rate every text: it is as toxic as the worst of its stretches and sentences."""
+    parts = [stretches(text) for text in texts]
+    flat = _scores([part.text for own in parts for part in own], models)
+    ratings, at = [], 0
+    for text, own in zip(texts, parts, strict=True):
+        rows = range(at, at := at + len(own))
+        scores = {key: max((flat[key][row] for row in rows), default=0.0) for key in (*KEYS, OVERALL) if key in flat}
+        flagged: list[str] = [key for key in KEYS if scores.get(key, 0.0) >= FLAGGED]
+        of_parts = {key: [flat[key][row] for row in rows] for key in flagged}
+        overall = scores.pop(OVERALL, 0.0)
+        ratings.append(Rating(overall, scores, passages(text, own, of_parts)))
+    return ratings
+
+
+def text_features(texts: Sequence[str], models: Mapping[str, Loaded]) -> NDArray[np.float32]:
+    """Return what the heads look at: (N, F)."""
+    known = [plain(text) for text in texts]
+    said = [text.text for text in known]
+    labels, vectors = label_scores(models[CLASSIFIER], said), sentence_vectors(models[ENCODER], said)
+    return features(labels, vectors, _strengths(known))
+
+
+def _scores(texts: Sequence[str], models: Mapping[str, Loaded]) -> dict[str, list[float]]:
+    """Return the scores of each text by key, with the overall one."""
+    if not texts:
+        return {}
+    known = [plain(text) for text in texts]
+    listed = dict(zip(LISTS, _strengths(known).T, strict=True))  # list -> (N,)
+    labels = label_scores(models[CLASSIFIER], [text.text for text in known])
+    by_label = {
+        LABEL_KEYS[label]: labels[:, column]
+        for column, label in enumerate(models[CLASSIFIER].spec.labels)
+        if label in LABEL_KEYS
+    }
+    if not knows_heads({role: loaded.spec for role, loaded in models.items()}):
+        found = by_label
+    else:
+        vectors = sentence_vectors(models[ENCODER], [text.text for text in known])
+        found = heads().scores(features(labels, vectors, _strengths(known)))
+        found["profanity"] = by_label["profanity"] * UNLISTED
+        found["sexual"] = np.maximum(found["sexual"], listed["sexual"])
+    found["profanity"] = np.maximum.reduce(
+        [found.get("profanity", listed["profanity"]), listed["profanity"], listed["hate_speech"]]
+    )
+    found["hate_speech"] = np.maximum(found.get("hate_speech", listed["hate_speech"]), listed["hate_speech"])
+    found[OVERALL] = np.maximum.reduce([found[key] for key in (OVERALL, *HARMFUL) if key in found])
+    return {key: [round(float(score), 4) for score in scores] for key, scores in found.items()}
+
+
+def knows_heads(models: Mapping[str, ModelSpec]) -> bool:
+    """Tell whether the heads were trained with these networks; else the classifier's own labels are taken."""
+    trained = {CLASSIFIER: heads().classifier_sha256, ENCODER: heads().encoder_sha256}
+    return all(role in models and models[role].sha256 == sha256 for role, sha256 in trained.items())
+
+
+def _strengths(texts: Sequence[Plain]) -> Scores:
+    """Return the strength of the strongest word of each list: (N, L)."""
+    strengths = np.zeros((len(texts), len(LISTS)), np.float32)
+    for row, text in enumerate(texts):
+        for find in lexicon().find([word.text for word in text.words]):
+            column = LISTS.index(find.entry.key)
+            strengths[row, column] = max(strengths[row, column], find.entry.strength)
+    return strengths

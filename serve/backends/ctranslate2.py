@@ -1,0 +1,237 @@
+"""CTranslate2 by way of faster-whisper: speech to words, in batches, on CPU or GPU.
+
+Rows are independent of each other, so that rows of several files may share a batch: the text of one piece of sound is
+no hint for the next. Nothing is drawn at random: the same sound gives the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model_zoo.errors import BackendError
+from model_zoo.manifest import ModelSpec
+from model_zoo.values import Tensor, Tensors
+from serve.backends.contract import checked_rows
+
+MODEL_FILE = "model.bin"  # the name that CTranslate2 looks for
+
+BEAM = 2
+WARM_UP_SAMPLES = 480_000
+SURE_OF_LANGUAGE = 0.5
+MOST_REPETITION = 2.4  # a text that compresses by more repeats itself: the limit that OpenAI uses
+UNREPEATED_TOKENS = 3  # in the second attempt no so many tokens come twice
+FRAMES_PER_SECOND = 100  # of the spectrogram
+# Signs that belong to the word after them, and to the word before them
+OPENING, CLOSING = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
+
+# The arithmetic for a GPU, by its compute capability: the first line that it reaches
+COMPUTE_TYPES = (
+    (80, "float16"),  # Ampere and newer: A10G, L4, A100, H100
+    (75, "int8_float16"),  # Turing: a T4 runs it about as fast and in half the memory
+    (70, "float16"),  # Volta
+    (61, "int8_float32"),  # Pascal multiplies bytes, but has no fast float16
+    (0, "float32"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What was understood of one row."""
+
+    words: Sequence[str] = ()  # each with the space before it, where there is one
+    times: Sequence[tuple[float, float]] = ()  # seconds from the start of the row
+    confidences: Sequence[float] = ()
+    no_speech: float = 0.0
+    log_probability: float = 0.0
+    repetition: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """What a row is spoken in, ISO 639-1."""
+
+    code: str
+    confidence: float
+
+
+def compute_type(sm: int | None) -> str:
+    """Return the arithmetic for a GPU of this compute capability (75 is 7.5), or for the CPU where there is none."""
+    if sm is None:
+        return "int8"
+    return next(kind for least, kind in COMPUTE_TYPES if sm >= least)
+
+
+class Ctranslate2Model:
+    """Run a Whisper model in CTranslate2's format.
+
+    Inputs: the sound (N, S), and for every row `filled`, how many of its samples are of the sound; `language`, a code
+    or "" to find it out; `usual_language`, what is taken where that is unsure, or "". Outputs: `words` (N, W), padded
+    with "", `word_times` (N, W, 2) in seconds of the row, `word_confidences` (N, W), and one value a row: `no_speech`,
+    `log_probability`, `repetition`, `language`, `language_confidence`.
+    """
+
+    def __init__(self, spec: ModelSpec, path: Path, device: str, arithmetic: str, threads: int) -> None:
+        """Load the folder of `path`; `device` is "cpu" or "cuda". Raises BackendError.
+
+        On a GPU silence is run, because CTranslate2 looks for CUDA's libraries only then.
+        """
+        from faster_whisper import WhisperModel
+
+        if path.name != MODEL_FILE:
+            raise BackendError(f"{spec.name}: {path} must be called {MODEL_FILE}; set `file_name` in {spec.manifest}")
+        self._spec = spec
+        try:
+            self._whisper: Any = WhisperModel(
+                str(path.parent),
+                device=device,
+                compute_type=arithmetic,
+                cpu_threads=threads,
+                local_files_only=True,
+            )
+            if device == "cuda":
+                self._whisper.encode(self._spectrogram(np.zeros(WARM_UP_SAMPLES, np.float32))[None])
+        except Exception as error:
+            raise BackendError(f"{spec.name}: CTranslate2 cannot load {path.parent}: {error}") from error
+
+    def run(self, tensors: Tensors) -> Tensors:
+        """Return what was said in every row; raises BackendError for inputs off the contract."""
+        waveform, filled, wanted, usual = self._checked(tensors)
+        most = self._spec.batch.most
+        rows: list[tuple[Said, Language]] = []
+        for first in range(0, len(waveform), most):
+            part = slice(first, first + most)
+            rows += self._transcribe(waveform[part], filled[part], wanted[part], usual[part])
+        return _tensors(rows)
+
+    def _checked(self, tensors: Tensors) -> tuple[Tensor, Tensor, list[str], list[str]]:
+        extra = {"filled", "language", "usual_language"}
+        waveform = checked_rows(self._spec, {name: rows for name, rows in tensors.items() if name not in extra})
+        if missing := extra - set(tensors):
+            raise BackendError(f"{self._spec.name}: also takes the inputs {', '.join(sorted(missing))}")
+        known = set(self._whisper.supported_languages) | {""}
+        wanted, usual = (tensors[name].tolist() for name in ("language", "usual_language"))
+        if unknown := {*wanted, *usual} - known:
+            raise BackendError(f"{self._spec.name}: does not know the language {', '.join(sorted(unknown))}")
+        return waveform, tensors["filled"], wanted, usual
+
+    def _transcribe(
+        self, waveform: Tensor, filled: Tensor, wanted: Sequence[str], usual: Sequence[str]
+    ) -> Iterator[tuple[Said, Language]]:
+        features = np.stack([self._spectrogram(row) for row in waveform])  # (N, mel bands, frames)
+        encoded = self._whisper.encode(features)
+        languages = self._languages(encoded, wanted, usual)
+        said: dict[int, Said] = {}
+        for code in dict.fromkeys(language.code for language in languages):
+            rows = [row for row, language in enumerate(languages) if language.code == code]
+            part = encoded if len(rows) == len(features) else self._whisper.encode(features[rows])
+            texts = self._decode(features[rows], part, filled[rows], self._tokenizer(code))
+            said |= dict(zip(rows, texts, strict=True))
+        return ((said[row], language) for row, language in enumerate(languages))
+
+    def _spectrogram(self, samples: Tensor) -> Tensor:
+        spectrogram: Tensor = self._whisper.feature_extractor(samples)[
+            :, : self._whisper.feature_extractor.nb_max_frames
+        ]
+        return spectrogram
+
+    def _languages(self, encoded: Any, wanted: Sequence[str], usual: Sequence[str]) -> list[Language]:
+        """Return the language of each row: the wanted one, else what is heard if that is sure, else the usual one."""
+        if not self._whisper.model.is_multilingual:
+            return [Language("en", 1.0) for _ in wanted]
+        if all(wanted):
+            return [Language(code, 1.0) for code in wanted]
+        languages = []
+        for asked, habit, heard in zip(wanted, usual, self._whisper.model.detect_language(encoded), strict=True):
+            likely = {token[2:-2]: float(share) for token, share in heard}  # <|en|>, best first
+            best = next(iter(likely))
+            code = asked or (best if likely[best] >= SURE_OF_LANGUAGE or not habit else habit)
+            languages.append(Language(code, 1.0 if asked else likely[code]))
+        return languages
+
+    def _tokenizer(self, language: str) -> Any:
+        from faster_whisper.tokenizer import Tokenizer
+
+        multilingual = self._whisper.model.is_multilingual
+        return Tokenizer(self._whisper.hf_tokenizer, multilingual, task="transcribe", language=language)
+
+    def _decode(
+        self, features: Tensor, encoded: Any, filled: Tensor, tokenizer: Any, unrepeated_tokens: int = 0
+    ) -> list[Said]:
+        """Return the text of each row; one that repeats itself is decoded once more, with repetition forbidden."""
+        from faster_whisper.transcribe import get_compression_ratio, get_suppressed_tokens
+
+        prompt = self._whisper.get_prompt(tokenizer, [], without_timestamps=True)
+        results = self._whisper.model.generate(
+            encoded,
+            [prompt] * len(features),
+            beam_size=BEAM,
+            no_repeat_ngram_size=unrepeated_tokens,
+            max_length=self._whisper.max_length,
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_tokens=get_suppressed_tokens(tokenizer, [-1]),
+        )
+        tokens = [[token for token in result.sequences_ids[0] if token < tokenizer.eot] for result in results]
+        said = []
+        for result, words, ids in zip(results, self._words(tokens, encoded, filled, tokenizer), tokens, strict=True):
+            length = len(result.sequences_ids[0])
+            said.append(
+                Said(
+                    words=[word["word"] for word in words],
+                    times=[(word["start"], word["end"]) for word in words],
+                    confidences=[word["probability"] for word in words],
+                    no_speech=result.no_speech_prob,
+                    log_probability=result.scores[0] * length / (length + 1),
+                    repetition=get_compression_ratio(tokenizer.decode(ids).strip()),
+                )
+            )
+        again = [row for row, text in enumerate(said) if text.repetition > MOST_REPETITION]
+        if again and not unrepeated_tokens:
+            better = self._decode(
+                features[again], self._whisper.encode(features[again]), filled[again], tokenizer, UNREPEATED_TOKENS
+            )
+            for row, text in zip(again, better, strict=True):
+                said[row] = text
+        return said
+
+    def _words(
+        self, tokens: Sequence[Sequence[int]], encoded: Any, filled: Tensor, tokenizer: Any
+    ) -> list[list[dict[str, Any]]]:
+        """Return the words of each row with their times, by the attention of the decoder to the sound."""
+        from faster_whisper.transcribe import merge_punctuations
+
+        frames = [max(2, int(samples) * FRAMES_PER_SECOND // self._spec_rate()) for samples in filled]
+        aligned: list[list[dict[str, Any]]] = self._whisper.find_alignment(tokenizer, list(tokens), encoded, frames)
+        for words in aligned:
+            merge_punctuations(words, OPENING, CLOSING)
+        return [[word for word in words if word["word"].strip()] for words in aligned]
+
+    def _spec_rate(self) -> int:
+        return int(self._whisper.feature_extractor.sampling_rate)
+
+
+def _tensors(rows: Sequence[tuple[Said, Language]]) -> Tensors:
+    """Pad the words of all rows to the same number."""
+    most = max((len(said.words) for said, _ in rows), default=0)
+    words = np.full((len(rows), most), "", dtype=object)
+    times, confidences = np.zeros((len(rows), most, 2), np.float32), np.zeros((len(rows), most), np.float32)
+    for row, (said, _) in enumerate(rows):
+        count = len(said.words)
+        words[row, :count] = said.words
+        times[row, :count] = np.reshape(said.times, (count, 2))
+        confidences[row, :count] = said.confidences
+    return {
+        "words": words.astype(str),
+        "word_times": times,
+        "word_confidences": confidences,
+        "language": np.array([language.code for _, language in rows], str),
+        "language_confidence": np.array([language.confidence for _, language in rows], np.float32),
+        "no_speech": np.array([said.no_speech for said, _ in rows], np.float32),
+        "log_probability": np.array([said.log_probability for said, _ in rows], np.float32),
+        "repetition": np.array([said.repetition for said, _ in rows], np.float32),
+    }

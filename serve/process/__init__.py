@@ -1,0 +1,1 @@
+"""`reelwarden process`: the batch job. Read job.py first; docs/process.md is its contract with schedulers."""

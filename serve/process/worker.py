@@ -1,0 +1,194 @@
+"""The worker: the process that opens media and holds the models. The job outlives it, whatever media does to it."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from model_zoo.errors import DeviceLostError, MediaError, ReelwardenError, TemporaryFetchError
+from model_zoo.report import Report
+from serve.asked import Asked
+from serve.fetching import Fetcher
+from serve.logs import log_json_lines
+from serve.pipeline import Analyzer
+from serve.process.memory import Gate, estimate_bytes, memory_for_inputs
+from serve.process.messages import DEVICE_LOST, Alive, Began, Broken, Ended, Event, Halt, Order, Task
+from serve.process.names import ANSWER, readable
+from serve.process.outputs import Outputs, open_outputs
+from serve.process.summary import Entry, Failure
+from serve.process.work import work_id
+
+_HEARTBEAT_SECONDS = 1.0
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+
+log = logging.getLogger(__name__)
+
+
+class _HaltedError(Exception):
+    """The job is stopping: this input is left for a later run."""
+
+
+def work(task: Task, pipe: Connection) -> None:
+    """Do what the pipe orders until it closes."""
+    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)  # nobody would read what is written from then on
+    for number in (signal.SIGINT, signal.SIGTERM):  # a terminal or scheduler tells them to all; the job decides
+        signal.signal(number, signal.SIG_IGN)
+    log_json_lines()
+    worker = _Worker(task, pipe)
+    try:
+        worker.prepare()
+        while (message := pipe.recv()) is not None:
+            worker.take(message)
+    except ReelwardenError as error:
+        worker.tell(Broken(error.exit_code, str(error)))
+    except EOFError:
+        pass
+    sys.stderr.flush()
+    os._exit(0)  # what is still under way was not asked for any more
+
+
+class _Worker:
+    def __init__(self, task: Task, pipe: Connection) -> None:
+        self._task = task
+        self._pipe = pipe
+        self._sending, self._loading = threading.Lock(), threading.Lock()
+        self._pool = ThreadPoolExecutor(task.job.in_flight, "item")
+        self._gate = Gate(task.job.memory_bytes or memory_for_inputs())
+        self._decode_threads = max(1, task.settings.threads // task.job.in_flight)
+        self._fetcher = Fetcher(task.rules)
+        self._analyzer: Analyzer | None = None
+        self._halt: Halt | None = None
+        self._outputs: Outputs
+        self._work_id = ""
+
+    def prepare(self) -> None:
+        """Find out what can be wrong with the settings; models are loaded when the first input needs them."""
+        self._outputs = open_outputs(self._task.job.output, self._task.tag)
+        self._work_id = work_id(self._task.settings)
+
+    def take(self, message: Order | Halt) -> None:
+        if isinstance(message, Halt):
+            self._halt = message
+        else:
+            self._pool.submit(self._do, message)
+
+    def tell(self, event: Event) -> None:
+        with self._sending:
+            self._pipe.send(event)
+
+    def _do(self, order: Order) -> None:
+        start = time.monotonic()
+        name = readable(order.item.name)
+        try:
+            entry = self._entry(order, name)
+        except _HaltedError:
+            entry = Entry(name=name, status="left")
+        except DeviceLostError:
+            log.exception("the device is lost")
+            os._exit(DEVICE_LOST)
+        except TemporaryFetchError as error:
+            entry = _failed(name, error, temporary=True)
+        except MediaError as error:
+            entry = _failed(name, error)
+        except ReelwardenError as error:
+            if error.exit_code == 1 or self._analyzer is not None:
+                entry = _failed(name, error)
+            else:
+                self.tell(Broken(error.exit_code, str(error)))
+                return
+        except Exception as error:
+            log.exception("an input failed in a way that was not foreseen")
+            entry = _failed(name, error)
+        self.tell(Ended(entry.model_copy(update={"seconds": round(time.monotonic() - start, 3)})))
+
+    def _entry(self, order: Order, name: str) -> Entry:
+        before = order.before if not self._task.job.again else None
+        answer, etag = order.item.name + ANSWER, order.item.etag
+        input_id = None if etag is None else f"etag:{etag}"
+        if before and input_id and self._is_right(before, input_id, answer):
+            return before.model_copy(update={"status": "kept"})
+        self._check_halt()
+        with self._fetcher.fetched(order.item.source) as path:
+            if before and not input_id and before.work_id == self._work_id:
+                input_id = _sha256(path)
+                if self._is_right(before, input_id, answer):
+                    return before.model_copy(update={"status": "kept"})
+            report = self._report(path, order.item.name)
+        answer_id = self._outputs.write(answer, report.model_dump_json() + "\n")
+        return _made(name, report).model_copy(
+            update={
+                "answer": readable(answer),
+                "answer_id": answer_id,
+                "input_id": f"etag:{etag}" if etag else f"sha256:{report.media.sha256}",
+                "work_id": self._work_id,
+            }
+        )
+
+    def _report(self, path: Path, name: str) -> Report:
+        analyzer = self._loaded()
+        size = estimate_bytes(path, self._decode_threads, self._task.settings.limits())
+        with self._gate.room(size):
+            self._check_halt()
+            self.tell(Began(name))
+            beat = time.monotonic()
+
+            def stop() -> str | None:
+                nonlocal beat
+                if time.monotonic() - beat > _HEARTBEAT_SECONDS:
+                    beat = time.monotonic()
+                    self.tell(Alive(name))
+                return "the job is stopped" if self._halt and self._halt.at_once else None
+
+            report = analyzer.analyze(path, asked=Asked(decode_threads=self._decode_threads), stop=stop)
+            if any(error.type == "Stopped" for error in report.errors):
+                raise _HaltedError
+            return report
+
+    def _loaded(self) -> Analyzer:
+        with self._loading:
+            if self._analyzer is None:
+                self._analyzer = Analyzer(self._task.settings)
+            return self._analyzer
+
+    def _check_halt(self) -> None:
+        if self._halt:
+            raise _HaltedError
+
+    def _is_right(self, before: Entry, input_id: str, answer: str) -> bool:
+        """Say whether the answer of an earlier run is still there, and the right one."""
+        return (
+            before.is_of(input_id, self._work_id)
+            and before.answer_id is not None
+            and self._outputs.id_of(answer) == before.answer_id
+        )
+
+
+def _made(name: str, report: Report) -> Entry:
+    failed = report.errors[0] if report.errors else None
+    return Entry(
+        name=name,
+        status="partial" if failed else "done",
+        media_seconds=report.media.duration_seconds,
+        complete=report.complete,
+        decision=report.verdict.decision if report.verdict else None,
+        error=Failure(type=failed.type, message=failed.message) if failed else None,
+    )
+
+
+def _failed(name: str, error: Exception, *, temporary: bool = False) -> Entry:
+    failure = Failure(type=type(error).__name__, message=readable(str(error)), temporary=temporary)
+    return Entry(name=name, status="failed", error=failure)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"

@@ -1,0 +1,44 @@
+"""What worker processes of the tests do: what the name of an input says."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from serve.process.messages import DEVICE_LOST, Began, Ended, Order, Task
+from serve.process.summary import Entry
+
+
+def as_named(task: Task, pipe: Connection) -> None:
+    """Crash, hang, lose the device once, or do well; the folder of outputs notes what was begun."""
+    sending = threading.Lock()
+
+    def end(name: str) -> None:
+        with sending:
+            pipe.send(Ended(Entry(name=name, status="done")))
+
+    while (order := pipe.recv()) is not None:
+        if not isinstance(order, Order):
+            return
+        name = order.item.name
+        with (Path(task.job.output) / "begun").open("a") as notes:
+            notes.write(f"{name}\n")
+        with sending:
+            pipe.send(Began(name))
+        if name.startswith("crash"):
+            time.sleep(0.3)  # for another input to be under way
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if name.startswith("hang"):
+            time.sleep(600)
+        if name.startswith("lose") and (Path(task.job.output) / "begun").read_text().count(name) == 1:
+            os._exit(DEVICE_LOST)
+        threading.Timer(1.0 if name.startswith("slow") else 0.0, end, [name]).start()
+
+
+def that_dies_at_once(task: Task, pipe: Connection) -> None:
+    """End before anything begins, as when a library is missing."""
+    os._exit(9)

@@ -1,0 +1,224 @@
+"""The domain toxicity: what it rates, what its segments are, and what it says of what it cannot judge."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+
+from model_zoo import toxicity
+from model_zoo.catalog import catalog
+from model_zoo.domain import Loaded, Start, Summary
+from model_zoo.errors import ManifestError
+from model_zoo.manifest import ModelSpec, read
+from model_zoo.report import Coverage, DomainPart
+from model_zoo.text.schema import TextPart, TextSegment
+from model_zoo.toxicity import heads, lexicon
+from model_zoo.toxicity.postprocess import segments
+from model_zoo.toxicity.schema import KEYS, Origin, RatedText, ToxicityPart
+from model_zoo.toxicity.tokens import tokenizer
+from model_zoo.transcription.schema import SpeechSegment, TranscriptionPart
+from model_zoo.values import Tensor
+from serve.backends.fake import FakeModel
+
+SPECS = {spec.role: spec for spec in catalog() if spec.domain == "toxicity" and spec.default}
+COVERED = [Coverage(label="speech", grade="trained classifier")]
+
+
+def calm(spec: ModelSpec) -> Loaded:
+    """Return a network that finds nothing in any text."""
+    answers: dict[str, Callable[[Tensor], Tensor]] = {
+        "scores": lambda ids: np.full((len(ids), 6), 0.001, np.float32),
+        "last_hidden_state": lambda ids: np.ones((*ids.shape, 384), np.float32),
+    }
+    return Loaded(spec, FakeModel(spec, {name: answers[name] for name in spec.outputs}))
+
+
+def rated(parts: Mapping[str, DomainPart], *texts: str) -> ToxicityPart:
+    loaded = {role: calm(spec) for role, spec in SPECS.items()}
+    summary = Summary({}, SPECS, 1.0, 60.0, 0, 0, parts, loaded=loaded, texts=texts)
+    part = toxicity.summarize(summary)
+    assert isinstance(part, ToxicityPart)
+    return part
+
+
+def said(text: str, start_seconds: float, language: str = "en") -> SpeechSegment:
+    return SpeechSegment(
+        text=text,
+        language=language,
+        start_seconds=start_seconds,
+        end_seconds=start_seconds + 2,
+        peak_seconds=start_seconds,
+        peak_confidence=0.9,
+        mean_confidence=0.9,
+        frames=1,
+    )
+
+
+def speech(*several: SpeechSegment) -> dict[str, DomainPart]:
+    return {"transcription": TranscriptionPart(segments=list(several), coverage=COVERED, language="en")}
+
+
+def coverage_of(part: ToxicityPart) -> dict[str, Coverage]:
+    return {entry.label: entry for entry in part.coverage}
+
+
+def test_speech_screen_and_given_texts_are_all_rated_with_their_origin_and_times() -> None:
+    line = TextSegment(
+        label="SALE", start_seconds=4, end_seconds=6, peak_seconds=4, peak_confidence=0.9, mean_confidence=0.9,
+        frames=2, points=[],
+    )  # fmt: skip
+    screen = TextPart(segments=[line], coverage=COVERED)
+    part = rated({**speech(said("hello", 1.0)), "text": screen}, "one", "two")
+    assert [(text.origin, text.text, text.start_seconds, text.end_seconds, text.item) for text in part.texts] == [
+        ("speech", "hello", 1.0, 3.0, None),
+        ("screen", "SALE", 4.0, 6.0, None),
+        ("text", "one", 0.0, 0.0, 0),
+        ("text", "two", 0.0, 0.0, 1),
+    ]
+
+
+def test_a_swear_word_is_profanity_at_its_place_and_nothing_worse() -> None:
+    (text,) = rated({}, "what a sh1tty day").texts
+    assert text.scores["profanity"] >= 0.9
+    assert text.toxicity < 0.5
+    assert [(text.text[place.start : place.end], place.key) for place in text.passages] == [("sh1tty", "profanity")]
+
+
+def test_a_key_that_nothing_covers_is_missing_and_said_not_to_be_covered() -> None:
+    part = rated({}, "hello")
+    assert set(part.texts[0].scores) == set(KEYS) - {"graphic"}
+    assert coverage_of(part)["graphic"].grade == "not covered"
+    assert coverage_of(part)["sexual"].grade == "weak evidence"
+
+
+def test_without_anything_to_read_no_key_is_covered() -> None:
+    part = rated({})
+    assert part.texts == []
+    assert {entry.grade for entry in part.coverage} == {"not covered"}
+    assert "transcription" in (coverage_of(part)["insult"].reason or "")
+
+
+def test_silence_is_covered_when_somebody_listened() -> None:
+    assert coverage_of(rated(speech()))["insult"].grade == "trained classifier"
+
+
+def test_speech_in_another_language_is_not_rated_and_coverage_says_so() -> None:
+    part = rated(speech(said("du Idiot", 1.0, "de"), said("hello", 5.0)))
+    assert [text.text for text in part.texts] == ["hello"]
+    assert "1 stretches of speech in de were not rated" in (coverage_of(part)["insult"].reason or "")
+
+
+def test_a_film_all_in_another_language_is_not_covered() -> None:
+    part = rated(speech(said("du Idiot", 1.0, "de")))
+    insult = coverage_of(part)["insult"]
+    assert (insult.grade, insult.reason) == ("not covered", "speech is in de; the models know en only")
+
+
+def rated_text(start_seconds: float, origin: Origin = "speech", **scores: float) -> RatedText:
+    return RatedText(
+        origin=origin, text="x", start_seconds=start_seconds, end_seconds=start_seconds + 2, toxicity=0.9, scores=scores
+    )  # fmt: skip
+
+
+def test_flagged_sentences_after_each_other_are_one_segment_with_the_worst_as_peak() -> None:
+    (first, second) = segments(
+        [rated_text(0, insult=0.6), rated_text(3, insult=0.8), rated_text(5, insult=0.2), rated_text(20, insult=0.7)]
+    )
+    assert (first.start_seconds, first.end_seconds, first.peak_seconds, first.frames) == (0, 5, 3, 2)
+    assert (first.peak_confidence, first.mean_confidence, first.status) == (0.8, 0.7, "finding")
+    assert second.start_seconds == 20
+
+
+def test_speech_and_screen_make_segments_of_their_own_and_weak_keys_hints() -> None:
+    found = segments([rated_text(0, insult=0.9), rated_text(0, "screen", insult=0.9, sexual=0.9)])
+    assert [(item.label, item.origin, item.status) for item in found] == [
+        ("sexual", "screen", "hint"),
+        ("insult", "speech", "finding"),
+        ("insult", "screen", "finding"),
+    ]
+
+
+def test_the_heads_were_trained_with_the_default_networks_and_this_word_list() -> None:
+    trained = heads.heads()
+    assert trained.classifier_sha256 == SPECS["classifier"].sha256
+    assert trained.encoder_sha256 == SPECS["encoder"].sha256
+    words = hashlib.sha256(lexicon.FILE.read_bytes()).hexdigest()
+    assert trained.words_sha256 == words, "words.toml changed: run export/recipes/toxicity_heads.py"
+
+
+MULTILINGUAL = """
+[many]
+domain = "toxicity"
+role = "classifier"
+title = "many languages"
+decoder = "toxicity_logits"
+sources = ["file:many.onnx"]
+sha256 = "{sha256}"
+size_bytes = 1
+outputs = ["logits"]
+labels = ["toxicity", "severe_toxicity", "obscene", "identity_attack", "insult", "threat", "sexual_explicit", "male"]
+[many.licence]
+weights = "Apache-2.0"
+code = "Apache-2.0"
+commercial = true
+[many.text]
+name = "input_ids"
+tokenizer = "json"
+vocabulary_file = "tokenizer.json"
+most_tokens = 16
+pad_id = 1
+mask_name = "attention_mask"
+"""
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> ModelSpec:
+    """Return a multilingual classifier by a manifest of one's own, with a tokenizer of three words."""
+    made = Tokenizer(WordLevel({"?": 0, "<pad>": 1, "du": 2, "Idiot": 3}, unk_token="?"))
+    made.pre_tokenizer = Whitespace()
+    made.save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "my.toml").write_text(MULTILINGUAL.format(sha256="0" * 64))
+    (spec,) = read(tmp_path / "my.toml")
+    return spec
+
+
+def test_a_classifier_of_ones_own_speaks_for_itself_in_any_language(many: ModelSpec) -> None:
+    def logits(ids: Tensor) -> Tensor:
+        calm_row, rude_row = np.full(8, -5.0, np.float32), np.array([3, -3, -2, -4, 4, -5, -1, 9], np.float32)
+        return np.stack([rude_row if 3 in row else calm_row for row in ids])
+
+    loaded = {"classifier": Loaded(many, FakeModel(many, {"logits": logits})), "encoder": calm(SPECS["encoder"])}
+    specs = {role: model.spec for role, model in loaded.items()}
+    parts = speech(said("du Idiot", 1.0, "de"), said("bonjour", 5.0, "fr"))
+    part = toxicity.summarize(Summary({}, specs, 1.0, 60.0, 0, 0, parts, loaded=loaded))
+    assert isinstance(part, ToxicityPart)
+    rude, polite = part.texts
+    assert rude.scores["insult"] == pytest.approx(0.982, abs=1e-3)
+    assert rude.toxicity == pytest.approx(0.982, abs=1e-3)  # the worst of its keys
+    assert set(rude.scores) == set(KEYS) - {"graphic"}
+    assert polite.toxicity < 0.01
+    assert coverage_of(part)["hate_speech"].source == "toxicity/many"
+
+
+def test_rows_are_filled_up_with_the_networks_own_padding(many: ModelSpec) -> None:
+    assert tokenizer(many)(["du Idiot", "du"]).tolist() == [[2, 3], [2, 1]]
+
+
+def test_a_decoder_that_is_not_toxicitys_is_refused(many: ModelSpec) -> None:
+    wrong = many.model_copy(update={"decoder": "nsfwjs"})
+    loaded = Loaded(wrong, FakeModel(wrong, {}))
+    with pytest.raises(ManifestError, match=r"\[many\] decoder 'nsfwjs' is not toxicity's for a classifier"):
+        toxicity.start(Start({"classifier": loaded}, 1.0))
+
+
+def test_a_vocabulary_that_cannot_be_read_is_named(many: ModelSpec, tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(ManifestError, match=r"tokenizer\.json: this vocabulary_file cannot be read"):
+        tokenizer(many)
