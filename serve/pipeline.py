@@ -181,7 +181,10 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         ]
         media, stages = work.media, work.stages
         heard_seconds = 0.0
-        with hear(media, [] if work.stopped else wanted) as hearing:
+        hearing = hear(media, [] if work.stopped else wanted)
+        if media.facts.audio is None or not places:
+            return hearing.facts
+        with hearing:
             for index, windows in stages.waiting("sound_wait", hearing):
                 if work.stops("sound", heard_seconds):
                     break
