@@ -97,7 +97,7 @@ def _scores(parts: Sequence[Stretch], models: Mapping[str, Loaded]) -> dict[str,
 
 def discounted(scores: Scores, among: Scores) -> Scores:
     """Divide the odds of a sentence by the number of sentences: of many, some look bad by chance."""
-    return scores / (scores + (1 - scores) * among)
+    return np.asarray(scores / (scores + (1 - scores) * among), np.float32)
 
 
 def knows_heads(models: Mapping[str, ModelSpec]) -> bool:
