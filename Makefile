@@ -5,11 +5,11 @@ RUN := $(CURDIR)/.venv/bin
 export UV_PYTHON ?= $(PYTHON)
 export UV_PYTHON_DOWNLOADS ?= never
 
-.PHONY: demo test check format bench golden docs images images-gpu proof clean
+.PHONY: demo test check format bench golden docs images images-gpu proof screenshot clean
 
 demo: .venv/run-ready            ## analyze the sample video with every domain
 	@$(RUN)/reelwarden models pull
-	@$(RUN)/reelwarden analyze tests/media/demo.mp4 --out out/demo
+	@$(RUN)/reelwarden analyze tests/media/demo.mp4 --out out/demo --review
 
 test: .venv/dev-ready            ## run all tests, on real weights; the AGPL ones are for the tests of an opt-in role
 	@$(RUN)/reelwarden models pull
@@ -47,6 +47,9 @@ docs: .venv/dev-ready            ## write the generated pages anew
 	@$(RUN)/python -m tools.benchmarks_page
 	@$(RUN)/python -m tools.policy_page
 	@$(RUN)/python -m tools.formats_page
+
+screenshot: demo                 ## take the picture of the review page for the docs; needs /usr/bin/chromium
+	@$(RUN)/python -m tools.review_screenshot
 
 clean:                           ## remove the environment and everything made
 	rm -rf .venv .tools out

@@ -13,7 +13,7 @@ from model_zoo.licences import check_licence
 from model_zoo.manifest import ModelSpec
 from model_zoo.report import ModelFacts
 from model_zoo.values import Model
-from model_zoo.weights import WeightPlaces, ensure_all
+from model_zoo.weights import ensure_all
 from serve.backends.choose import Placed, place_model
 from serve.settings import Settings
 
@@ -75,7 +75,7 @@ def load_models(
 ) -> dict[str, dict[str, Ready]]:
     """Load every chosen model; the result is by domain, then by role. Raises WeightsError or BackendError too."""
     chosen = choose_models(domains, settings)
-    places = WeightPlaces(settings.model_dir, settings.cache, settings.offline)
+    places = settings.weight_places()
     paths = ensure_all(list(chosen.values()), places)
     models: dict[str, dict[str, Ready]] = {domain.name: {} for domain in domains}
     for (domain, role), spec in chosen.items():

@@ -54,11 +54,19 @@ def labelled_files(folder: Path) -> list[Labelled]:
     found = []
     for path in media:
         files = [path.with_suffix(ANSWER), *sorted(folder.glob(f"{glob.escape(path.stem)}.*.txt"))]
-        texts = tuple(file.read_text("utf-8") for file in files if file.is_file())
+        texts = tuple(text_of(file) for file in files if file.is_file())
         if not texts:
             raise UsageError(f"{path}: no right answer beside it; write {files[0].name}, see docs/evaluate.md")
         found.append(Labelled(path, texts))
     return found
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file; raises UsageError where it is none."""
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read as UTF-8 text ({error})") from error
 
 
 def counted(number: int, one: str, several: str = "") -> str:

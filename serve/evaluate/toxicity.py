@@ -15,7 +15,7 @@ from model_zoo.toxicity.heads import OVERALL
 from model_zoo.toxicity.passages import FLAGGED
 from model_zoo.toxicity.rating import Rating, rate
 from model_zoo.toxicity.schema import Key
-from serve.evaluate.task import Figure, Task, counted, settings_of
+from serve.evaluate.task import Figure, Task, counted, settings_of, text_of
 from serve.models import load_models
 from serve.settings import Settings
 
@@ -47,7 +47,7 @@ def measure(folder: Path, settings: Settings) -> list[Figure]:
 def read_rows(path: Path) -> list[Row]:
     """Return the rows of a file; raises UsageError with the line."""
     rows = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+    for number, line in enumerate(text_of(path).splitlines(), start=1):
         if line.strip():
             try:
                 rows.append(Row.model_validate_json(line))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.requests import Request
@@ -69,5 +69,4 @@ def _page(report: Report, path: Path, limits: Limits) -> bytes:
     """Return the review page with the media inside of it, or with pictures alone where it is large."""
     media = open_media(path, limits)
     embed = media.facts.size_bytes <= MOST_EMBEDDED_BYTES
-    source = media_source(report, media, path.parent, embed=embed)
-    return page(report, source if embed else replace(source, url=None)).encode()
+    return page(report, media_source(report, media, None, embed=embed)).encode()

@@ -135,6 +135,12 @@ def test_a_wrong_line_is_named(tmp_path: Path) -> None:
         evaluate(tmp_path, load_settings())
 
 
+def test_an_answer_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (copied(tmp_path / "shots", "demo.mp4") / "demo.txt").write_bytes(b"\xff\xfe2.0")
+    with pytest.raises(UsageError, match=r"demo\.txt: cannot be read as UTF-8 text"):
+        evaluate(tmp_path, load_settings())
+
+
 def test_annotations_that_lead_out_of_the_folder_or_lack_something_are_refused(tmp_path: Path) -> None:
     coco(tmp_path, "person", [0, 0, 1, 1], "../../secret.jpg")
     with pytest.raises(UsageError, match="leads out of"):
