@@ -25,6 +25,7 @@ import numpy as np
 from export.recipes.toxicity_heads import HARMFUL, tweets
 from model_zoo import toxicity
 from model_zoo.domain import Loaded
+from model_zoo.metrics.scores import counts_at, roc_auc
 from model_zoo.toxicity.heads import OVERALL
 from model_zoo.toxicity.networks import CLASSIFIER, ENCODER, label_scores
 from model_zoo.toxicity.passages import FLAGGED
@@ -54,19 +55,6 @@ class Set:
     name: str
     texts: list[str]
     truth: dict[str, list[bool]] = field(default_factory=dict)
-
-
-def auc(scores: Sequence[float], truth: Sequence[bool]) -> float:
-    """Return the chance that a text that is it scores higher than one that is not; equal scores count half."""
-    values, is_it = np.array(scores), np.array(truth, bool)
-    yes, no = values[is_it][:, None], values[~is_it][None, :]
-    return float(((yes > no) + 0.5 * (yes == no)).mean())
-
-
-def f1(scores: Sequence[float], truth: Sequence[bool]) -> float:
-    """Return F1 at the threshold."""
-    flagged, is_it = np.array(scores) >= FLAGGED, np.array(truth, bool)
-    return float(2 * (flagged & is_it).sum() / max(1, flagged.sum() + is_it.sum()))
 
 
 def sets() -> list[Set]:
@@ -131,8 +119,8 @@ def figures(known: Sequence[Set], said: Mapping[str, Scores], harmless: Scores, 
             if any(key in row for row in said[texts.name]):
                 values = [row[key] for row in said[texts.name]]
                 count = f"{texts.name}, {sum(truth)} are it"
-                found.append(figure(f"{key}: AUC", auc(values, truth), count))
-                found.append(figure(f"{key}: F1 at {FLAGGED}", f1(values, truth), count))
+                found.append(figure(f"{key}: AUC", roc_auc(values, truth) or 0.0, count))
+                found.append(figure(f"{key}: F1 at {FLAGGED}", counts_at(values, truth, FLAGGED).f1, count))
     for key in (OVERALL, "hate_speech"):
         share = float(np.mean([row[key] >= FLAGGED for row in harmless]))
         found.append(figure(f"{key}: false alarms", share, f"{len(harmless)} harmless sentences about identities"))

@@ -33,22 +33,22 @@ TABLE: Mapping[str, Mapping[tuple[str, str], Steps]] = {
     "Hate": {
         ("moderation", "Hate Symbols"): Steps(0.5, 0.7, 0.9),
         ("moderation", "Rude Gestures"): Steps(0.5),
-        ("toxicity", "hate_speech"): Steps(0.5, 0.8, 0.95),
-        ("toxicity", "harassment_or_abuse"): Steps(0.5, 0.8),
-        ("toxicity", "insult"): Steps(0.7),
+        ("toxicity", "hate_speech"): Steps(0.7, 0.85, 0.95),
+        ("toxicity", "harassment_or_abuse"): Steps(0.7, 0.85),
+        ("toxicity", "insult"): Steps(0.8),
     },
     "Sexual": {
         ("moderation", "Explicit"): Steps(0.5, 0.7, 0.9),
         ("moderation", "Non-Explicit Nudity of Intimate parts and Kissing"): Steps(0.5, 0.9),
         ("moderation", "Swimwear or Underwear"): Steps(0.8),
-        ("toxicity", "sexual"): Steps(0.5, 0.8),
+        ("toxicity", "sexual"): Steps(0.7, 0.85),
     },
     "Violence": {
         ("moderation", "Violence"): Steps(0.5, 0.8),
         ("moderation", "Graphic Violence"): Steps(0.3, 0.5, 0.9),
         ("moderation", "Visually Disturbing"): Steps(0.5, 0.7, 0.95),
-        ("toxicity", "violence_or_threat"): Steps(0.5, 0.8, 0.95),
-        ("toxicity", "graphic"): Steps(0.5, 0.8),
+        ("toxicity", "violence_or_threat"): Steps(0.7, 0.85, 0.95),
+        ("toxicity", "graphic"): Steps(0.7, 0.85),
     },
     "SelfHarm": {
         ("moderation", "Self-Harm"): Steps(0.3, 0.5, 0.8),

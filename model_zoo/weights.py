@@ -34,6 +34,7 @@ class WeightPlaces:
     model_dir: Path  # looked at first; never written to
     cache: Path
     offline: bool = False  # fetch nothing
+    shipped: Path | None = None  # looked at after `model_dir`; never written to
 
 
 def quiet(_name: str, _done_bytes: int, _total_bytes: int) -> None:
@@ -43,7 +44,7 @@ def quiet(_name: str, _done_bytes: int, _total_bytes: int) -> None:
 def locate(spec: ModelSpec, places: WeightPlaces) -> Path | None:
     """Return where the main file of a model lies, its further files beside it, unchecked; None where one is missing."""
     candidates = [
-        places.model_dir / spec.name / spec.file_name,
+        *(folder / spec.name / spec.file_name for folder in (places.model_dir, places.shipped) if folder),
         places.cache / spec.name / spec.file_name,
         _kept_at(spec, places) / spec.file_name,
     ]

@@ -24,7 +24,7 @@ from serve.formats.files import forms_named, write_forms
 from serve.media import find_media, open_media
 from serve.package import check_replaceable, write_package
 from serve.pipeline import Analyzer
-from serve.policy import NO_POLICY
+from serve.policy import find_policy
 from serve.review import media_source, page
 from serve.settings import Settings, load_settings
 from serve.shown import shown
@@ -106,11 +106,12 @@ def analyze(
         threads=threads,
         policy=policy,
     )
-    if fail_on and settings.policy == NO_POLICY:
-        raise UsageError(f"fail-on={fail_on.value}: without a policy there is no verdict; leave out --policy none")
+    wanted_domains = settings.domains or tuple(domain.name for domain in DOMAINS)
+    if fail_on:
+        _check_gate(fail_on, settings, wanted_domains)
     forms = forms_named(formats or ())
     for form in forms:
-        check_domains(form, settings.domains or tuple(domain.name for domain in DOMAINS))
+        check_domains(form, wanted_domains)
     people = Console(stderr=json_lines, highlight=False)
     failures: list[MediaError] = []
     decisions: set[Decision] = set()
@@ -131,6 +132,18 @@ def analyze(
         raise typer.Exit(CAUGHT)
     if failures:
         raise typer.Exit(FAILED)
+
+
+def _check_gate(fail_on: Gate, settings: Settings, domains: Sequence[str]) -> None:
+    """Raise UsageError where no report can get a verdict, so that a gate never stands open by mistake."""
+    policy = find_policy(settings)
+    if policy is None:
+        raise UsageError(f"fail-on={fail_on.value}: without a policy there is no verdict; leave out --policy none")
+    if not policy.speaks_of(domains):
+        raise UsageError(
+            f"fail-on={fail_on.value}: the policy {policy.policy.name} speaks of {', '.join(policy.policy.domains)}; "
+            "add one of these domains, or name a policy of your own by --policy"
+        )
 
 
 def _analyze_all(

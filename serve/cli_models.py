@@ -144,7 +144,7 @@ def _ensure(specs: Sequence[ModelSpec], places: WeightPlaces) -> dict[str, Path]
 
 
 def _places(settings: Settings) -> WeightPlaces:
-    return WeightPlaces(settings.model_dir, settings.cache, settings.offline)
+    return settings.weight_places()
 
 
 def _facts(spec: ModelSpec, settings: Settings) -> dict[str, object]:

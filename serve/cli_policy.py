@@ -11,7 +11,7 @@ import typer
 from model_zoo.errors import PolicyError
 from model_zoo.report import Report
 from model_zoo.verdict import Verdict
-from serve.policy.decide import Judged, decide, judge
+from serve.policy.decide import Judged, judge, verdict_of
 from serve.policy.load import DEFAULT, NamedPolicy, policy_path, read_policy
 from serve.saved import read_report
 from serve.settings import load_settings
@@ -53,7 +53,10 @@ def explain(
     """Say what a policy makes of a report, and why: also of what it allows. The report is not changed."""
     named = read_policy(policy_path(policy), load_settings())
     found = read_report(report)
-    verdict = decide(found, named)
+    verdict = verdict_of(found, named)
+    if verdict is None:
+        typer.echo(f"no verdict: the report has none of the domains {', '.join(named.policy.domains)}")
+        return
     if as_json:
         typer.echo(verdict.model_dump_json(indent=2))
         return

@@ -105,7 +105,7 @@ class Fetcher:
         Raises FetchRefusedError, MediaNotFoundError, MediaLimitError, TemporaryFetchError or FetchError.
         """
         scheme, colon, _ = reference.partition("://")
-        if "\0" in reference or not _is_unicode(reference):
+        if "\0" in reference or (colon and not _is_unicode(reference)):
             raise FetchRefusedError(f"{shown(scheme[:20])}…: the address holds bytes that no address has; correct it")
         if not colon:
             return self._local(Path(reference))

@@ -57,6 +57,7 @@ class Media:
     limits: Limits
     start_seconds: float  # the container's clock when the presentation begins, which is second 0 everywhere else
     stamp: Stamp | None  # of the file when it was opened; None where it was gone by then
+    picture: VideoFrame | None = None  # of an image: it was decoded when it was opened, and once is enough
     texts: tuple[str, ...] = ()  # of a file of text, in its order
 
 
@@ -138,7 +139,7 @@ def _read_facts(path: Path, size: int, container: InputContainer, limits: Limits
     start_seconds = 0.0 if still or container.start_time is None else container.start_time / av.time_base
     audio_facts = None if audio is None else _audio_facts(audio)
     container_name = container.format.name
-    video_facts = None if video is None else _video_facts(path, container, video, limits, still=still)
+    video_facts, frame = (None, None) if video is None else _video_facts(path, container, video, limits, still=still)
     facts = MediaFacts(
         name=os.fsencode(path.name).decode("utf-8", "replace"),
         kind=kind,
@@ -150,7 +151,8 @@ def _read_facts(path: Path, size: int, container: InputContainer, limits: Limits
         audio=audio_facts,
         streams=words,
     )
-    return Media(path=path, facts=facts, limits=limits, start_seconds=start_seconds, stamp=stamp)
+    picture = frame if kind == "image" else None
+    return Media(path=path, facts=facts, limits=limits, start_seconds=start_seconds, stamp=stamp, picture=picture)
 
 
 def _default_video(container: InputContainer) -> VideoStream | None:
@@ -193,7 +195,8 @@ def _audio_facts(stream: AudioStream) -> AudioFacts:
 
 def _video_facts(
     path: Path, container: InputContainer, stream: VideoStream, limits: Limits, *, still: bool
-) -> VideoFacts:
+) -> tuple[VideoFacts, VideoFrame]:
+    """Return the facts of the video stream and its first frame, which most of them are taken from."""
     codec = stream.codec_context
     if codec.width < 1 or codec.height < 1:
         raise CorruptMediaError(
@@ -209,7 +212,7 @@ def _video_facts(
     rotation, mirrored = _orientation(path, stream, frame)
     if rotation in (90, 270):
         width, height = height, width
-    return VideoFacts(
+    facts = VideoFacts(
         stream_index=stream.index,
         codec=codec.codec.canonical_name,
         profile=None if stream.profile is None else str(stream.profile),
@@ -226,6 +229,7 @@ def _video_facts(
         start_seconds=0.0 if still else float((frame.pts or 0) * (stream.time_base or 0)),
         duration_seconds=None if still else _known(stream.duration, stream.time_base),
     )
+    return facts, frame
 
 
 def _orientation(path: Path, stream: VideoStream, frame: VideoFrame) -> tuple[int, bool]:

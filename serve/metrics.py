@@ -1,8 +1,10 @@
-"""Every metric of the server, in Prometheus's text form at /metrics; names end in a unit."""
+"""Every metric there is, for Prometheus at /metrics; names end in a unit."""
 
 from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
+
+from model_zoo.report import Report
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -23,3 +25,14 @@ INCOMPLETE = Counter(
 BATCH_ROWS = Histogram("reelwarden_batch_rows", "Rows that a model was given at once.", ["model"], buckets=_ROWS)
 UP = Gauge("reelwarden_ready_bool", "1 when /ping answers 200, else 0.")
 LOAD_SECONDS = Gauge("reelwarden_load_seconds", "How long loading the models took.")
+
+
+def count(report: Report) -> None:
+    """Add one report to the metrics of the work."""
+    for stage, seconds in report.run.stage_seconds.items():
+        STAGE_SECONDS.labels(stage).inc(seconds)
+    heard_seconds = report.sound.heard_seconds if report.sound else 0.0
+    MEDIA_SECONDS.inc(max(report.decode.analyzed_seconds, heard_seconds))
+    FRAMES.inc(report.decode.frames_analyzed)
+    if not report.complete:
+        INCOMPLETE.labels(report.errors[0].type if report.errors else "Truncated").inc()

@@ -28,7 +28,7 @@ from serve.decode.reading import Wanted, read
 from serve.gallery import find_gallery
 from serve.media import Media, open_media
 from serve.models import Wrap, load_models, unwrapped
-from serve.policy import decide, find_policy
+from serve.policy import find_policy, verdict_of
 from serve.settings import Settings
 from serve.summarize import summarize
 from serve.timing import Stages
@@ -129,8 +129,7 @@ class Analyzer(AbstractContextManager["Analyzer"]):
             run=Run(stage_seconds=stages.seconds(), wall_seconds=round(stages.wall_seconds(), 3)),
         )
         policy = self._policy if asked.policy is None else find_policy(settings)
-        verdict = decide(report, policy) if policy else None
-        return report.model_copy(update={"verdict": verdict})
+        return report.model_copy(update={"verdict": verdict_of(report, policy)})
 
     def _start(self, domain: Domain, settings: Settings) -> Attempt:
         models = self._models[domain.name]
@@ -182,7 +181,10 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         ]
         media, stages = work.media, work.stages
         heard_seconds = 0.0
-        with hear(media, [] if work.stopped else wanted) as hearing:
+        hearing = hear(media, [] if work.stopped else wanted)
+        if media.facts.audio is None or not places:
+            return hearing.facts
+        with hearing:
             for index, windows in stages.waiting("sound_wait", hearing):
                 if work.stops("sound", heard_seconds):
                     break

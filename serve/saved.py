@@ -10,14 +10,8 @@ from pydantic import ValidationError
 from model_zoo.domains import DOMAINS
 from model_zoo.errors import UsageError
 from model_zoo.report import DomainPart, Report
-from model_zoo.toxicity.schema import ToxicityPart
-from model_zoo.transcription.schema import TranscriptionPart
 
-PARTS: dict[str, type[DomainPart]] = {
-    "transcription": TranscriptionPart,
-    "toxicity": ToxicityPart,
-    **{domain.name: domain.part for domain in DOMAINS},
-}
+PARTS: dict[str, type[DomainPart]] = {domain.name: domain.part for domain in DOMAINS}
 
 
 def read_report(path: Path) -> Report:

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from model_zoo.errors import UsageError
+from model_zoo.weights import WeightPlaces
 from serve.limits import Limits
 
 if TYPE_CHECKING:
@@ -47,12 +48,22 @@ class Settings(BaseSettings):
     manifests: Annotated[tuple[Path, ...], NoDecode] = Field((), description="models.toml files of your own")
     licences: str = Field("permissive", description="permissive, any, or SPDX ids separated by commas")
     model_dir: Path = Field(Path("/opt/ml/model"), description="weights laid here are used first; never written to")
+    shipped_weights: Path | None = Field(
+        None,
+        description="a folder of weights that came with the program, as in images; looked at next, never written to",
+    )
     cache: Path = Field(
         default_factory=lambda: platformdirs.user_cache_path("reelwarden"), description="where fetched weights are kept"
     )
     offline: bool = Field(False, description="never fetch anything")
 
-    device: Literal["auto", "cpu"] = Field("auto", description="where models run")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="where models run; cuda refuses to start where one would have to run on the CPU"
+    )
+    gpu_memory_share: float = Field(
+        0.7, gt=0, le=1, description="of a GPU's memory that all models together may hold; the rest is for decoding"
+    )
+    cuda_graphs: bool = Field(False, description="capture CUDA graphs where shapes are fixed; not yet tried on a GPU")
     backend: Literal["auto", "onnxruntime"] = Field("auto", description="what runs the models")
     decoder: Literal["auto", "cpu", "nvdec"] = Field(
         "auto", description="which decoder reads video; nvdec refuses to start where there is none"
@@ -98,6 +109,10 @@ class Settings(BaseSettings):
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
         return split_at_commas(value)
+
+    def weight_places(self) -> WeightPlaces:
+        """Return where weights may lie."""
+        return WeightPlaces(self.model_dir, self.cache, self.offline, self.shipped_weights)
 
     def limits(self) -> Limits:
         """Return what is accepted of media."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Generator
 from pathlib import Path
 
@@ -16,10 +17,18 @@ CHROMIUM = "/usr/bin/chromium"
 REQUIRED = set(filter(None, os.environ.get("REELWARDEN_REQUIRE", "").split(",")))
 
 
+def _answers(*command: str) -> bool:
+    return (
+        shutil.which(command[0]) is not None
+        and subprocess.run(command, capture_output=True, check=False).returncode == 0
+    )
+
+
 NEEDS = {
     "media": (RICH_MEDIA.is_dir(), f"no folder {RICH_MEDIA}: set REELWARDEN_TEST_MEDIA"),
     "gpu": (Path("/dev/nvidia0").exists(), "no NVIDIA GPU"),
     "browser": (Path(CHROMIUM).exists(), f"no {CHROMIUM}: apt-get install chromium"),
+    "docker": (_answers("docker", "image", "inspect", "reelwarden-all:cpu"), "Docker has no images: make images"),
     "npm": (shutil.which("npm") is not None, "npm is not installed"),
 }
 

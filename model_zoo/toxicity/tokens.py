@@ -9,11 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
-from tokenizers.models import WordPiece
-from tokenizers.normalizers import BertNormalizer
-from tokenizers.pre_tokenizers import BertPreTokenizer
-from tokenizers.processors import TemplateProcessing
 
 from model_zoo.errors import ManifestError
 from model_zoo.manifest import ModelSpec, TextInput
@@ -32,6 +27,8 @@ def tokenizer(spec: ModelSpec) -> Tokenize:
 
 @cache
 def _tokenizer(taken: TextInput, folder: Path) -> Tokenize:
+    from tokenizers import Tokenizer  # images without this domain do not have it
+
     path = folder / taken.vocabulary_file
     try:
         if taken.tokenizer == "words":
@@ -62,6 +59,12 @@ def _words(path: Path, taken: TextInput) -> Tokenize:
 
 def _wordpiece(path: Path) -> Any:
     """Build the tokenizer of uncased BERT from its vocabulary, one piece a line."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordPiece
+    from tokenizers.normalizers import BertNormalizer
+    from tokenizers.pre_tokenizers import BertPreTokenizer
+    from tokenizers.processors import TemplateProcessing
+
     pieces = {piece: number for number, piece in enumerate(path.read_text("utf-8").splitlines())}
     made = Tokenizer(WordPiece(pieces, unk_token=_UNKNOWN, max_input_chars_per_word=100))
     made.normalizer = BertNormalizer(lowercase=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from model_zoo.report import DecodeFacts
 from model_zoo.values import Frames
-from serve.decode import cpu, fallback
+from serve.decode import cpu, fallback, still
 from serve.decode.ahead import ahead as run_ahead
 from serve.decode.choose import Choice, check_setting, choose
 from serve.decode.index import read_index
@@ -59,7 +59,9 @@ class Reading:
 
     def _frames(self) -> Generator[tuple[int, Frames], None, None]:
         job = self._media, self._wanted, self.plan, self._log, self._threads
-        if self._choice.nvdec is None:
+        if self._media.picture is not None:
+            yield from still.frames(self._media, self._media.picture, self._wanted, self._log)
+        elif self._choice.nvdec is None:
             yield from cpu.frames(*job)
         else:
             yield from fallback.frames(*job, self._choice.nvdec)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from model_zoo.domains import DOMAINS, by_name
 from model_zoo.errors import ReelwardenError, WeightsError
-from model_zoo.weights import WeightPlaces, locate, verify
+from model_zoo.weights import locate, verify
 from serve.doctor.check import Check
 from serve.models import choose_models
 from serve.settings import Settings
@@ -17,7 +17,7 @@ def check_models(settings: Settings, *, hash_all: bool) -> Check:
         chosen = {spec.name: spec for spec in choose_models(domains, settings).values()}
     except ReelwardenError as error:
         return Check("models", "fails", str(error), "correct the setting; docs/settings.md lists them")
-    places = WeightPlaces(settings.model_dir, settings.cache, settings.offline)
+    places = settings.weight_places()
     missing, wrong = [], []
     for name, spec in chosen.items():
         try:

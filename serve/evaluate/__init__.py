@@ -6,13 +6,13 @@ from collections.abc import Collection
 from pathlib import Path
 
 from model_zoo.errors import UsageError
-from serve.evaluate import faces, objects, screen, shots, speech
+from serve.evaluate import faces, objects, screen, shots, speech, toxicity
 from serve.evaluate.task import Figure, Task
 from serve.settings import Settings
 
 __all__ = ["TASKS", "Figure", "evaluate"]
 
-TASKS: tuple[Task, ...] = (speech.TASK, faces.TASK, objects.TASK, screen.TASK, shots.TASK)
+TASKS: tuple[Task, ...] = (speech.TASK, toxicity.TASK, faces.TASK, objects.TASK, screen.TASK, shots.TASK)
 
 
 def evaluate(folder: Path, settings: Settings, only: Collection[str] = ()) -> list[tuple[Task, Figure]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from model_zoo.faces.gallery import pair_distances
 from model_zoo.metrics.verification import verification
-from serve.evaluate.task import Figure, Task, counted
+from serve.evaluate.task import Figure, Task, counted, settings_of
 from serve.gallery import build
 from serve.settings import Settings
 
@@ -15,7 +15,7 @@ DOMAIN = "faces"
 
 def measure(folder: Path, settings: Settings) -> list[Figure]:
     """Return false rejects and false accepts at the domain's threshold, and what could not be compared."""
-    built = build(folder, settings)
+    built = build(folder, settings_of(DOMAIN, settings))
     pairs = pair_distances(built.gallery)
     threshold = built.gallery.facts().threshold
     same = [one.name == other.name for one, other, _ in pairs]

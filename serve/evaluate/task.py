@@ -54,11 +54,19 @@ def labelled_files(folder: Path) -> list[Labelled]:
     found = []
     for path in media:
         files = [path.with_suffix(ANSWER), *sorted(folder.glob(f"{glob.escape(path.stem)}.*.txt"))]
-        texts = tuple(file.read_text("utf-8") for file in files if file.is_file())
+        texts = tuple(text_of(file) for file in files if file.is_file())
         if not texts:
             raise UsageError(f"{path}: no right answer beside it; write {files[0].name}, see docs/evaluate.md")
         found.append(Labelled(path, texts))
     return found
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file; raises UsageError where it is none."""
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read as UTF-8 text ({error})") from error
 
 
 def counted(number: int, one: str, several: str = "") -> str:
@@ -66,10 +74,17 @@ def counted(number: int, one: str, several: str = "") -> str:
     return f"{number} {one if number == 1 else several or one + 's'}"
 
 
+def settings_of(domain: str, settings: Settings) -> Settings:
+    """Return the settings for one domain, that keep what the models said of every frame."""
+    models = tuple(item for item in settings.models if item.startswith(f"{domain}."))
+    return settings.model_copy(
+        update={"domains": (domain,), "models": models, "gallery": None, "frame_detail": True, "policy": "none"}
+    )
+
+
 def analyzer_of(domain: str, settings: Settings) -> Analyzer:
-    """Return an analyzer of one domain that keeps what the models said of every frame."""
-    more = {"domains": (domain,), "frame_detail": True, "policy": "none"}
-    return Analyzer(settings.model_copy(update=more))
+    """Return an analyzer of one domain."""
+    return Analyzer(settings_of(domain, settings))
 
 
 def part_of(analyzer: Analyzer, media: Path, domain: str) -> DomainPart:

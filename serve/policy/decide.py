@@ -30,6 +30,12 @@ class Judged:
     why_not: str  # why a segment with a rule is allowed all the same; empty where it is not
 
 
+def verdict_of(report: Report, named: NamedPolicy | None) -> Verdict | None:
+    """Return the verdict of a policy, or None where there is none, or where it has nothing to say of such a report."""
+    asked = {*report.domains, *(error.domain or "" for error in report.errors)}
+    return decide(report, named) if named and named.speaks_of(asked) else None
+
+
 def decide(report: Report, named: NamedPolicy) -> Verdict:
     """Return the verdict of a policy: the severest reason decides, and without any the report is allowed."""
     policy = named.policy
@@ -64,14 +70,12 @@ def judge(report: Report, named: NamedPolicy) -> Iterator[Judged]:
 
 def _rule_for(label: str, rules: DomainRules, vocabulary: Vocabulary) -> tuple[str, Rule | None]:
     """Return where the nearest rule stands, and it: the label's own, its parents', its level's, that of any label."""
-    known: Known | None = vocabulary.get(label, Known())
     name: str | None = label
-    level = known.level if known else 1
     while name is not None:
         if name in rules.labels:
             return f"labels.{name}", rules.labels[name]
-        known = vocabulary.get(name)
-        name = known.parent if known else None
+        name = vocabulary.get(name, Known()).parent
+    level = vocabulary.get(label, Known()).level
     if level in rules.levels:
         return f"levels.{level}", rules.levels[level]
     return "any", rules.any
@@ -112,9 +116,8 @@ def _first(*values: float | None) -> float:
 
 def _words(rule: Rule) -> str:
     """Return a rule as a policy writes it."""
-    written = rule.model_dump(exclude_none=True)
-    return "{" + ", ".join(f"{key}: {value:g}" if isinstance(value, float) else f"{key}: {value}"
-                           for key, value in written.items()) + "}" if written else "allow"  # fmt: skip
+    written = ", ".join(f"{key}: {value}" for key, value in rule.model_dump(exclude_none=True).items())
+    return f"{{{written}}}" if written else "allow"
 
 
 def _reason(judged: Judged) -> Reason:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,15 @@ class NamedPolicy:
     policy: Policy
     sha256: str
     vocabularies: Mapping[str, Vocabulary]  # by domain
+    shipped: bool  # with the project; else it is the user's own
+
+    def speaks_of(self, domains: Collection[str]) -> bool:
+        """Tell whether it decides about an analysis with these domains.
+
+        The project's own policy has nothing to say where nobody asked for any of its domains; one of the user's own
+        decides always, and can call for a person where a domain did not run.
+        """
+        return not self.shipped or any(domain in domains for domain in self.policy.domains)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +76,7 @@ def read_policy(path: Path, settings: Settings) -> NamedPolicy:
     known = vocabularies(catalog(settings.manifests))
     if problems := list(_strangers(policy, known)):
         raise _refused(path, tree, problems)
-    return NamedPolicy(policy, hashlib.sha256(content).hexdigest(), known)
+    return NamedPolicy(policy, hashlib.sha256(content).hexdigest(), known, path.parent == SHIPPED)
 
 
 def _content(path: Path) -> bytes:

@@ -57,6 +57,7 @@ class Crew:
         self._suspects: list[Order] = []  # one of them may have killed a worker
         self._lost_device: set[str] = set()  # inputs under way when a device was lost, once
         self._deaths_without_work = 0
+        self._halted = False
 
     @property
     def busy(self) -> bool:
@@ -71,7 +72,7 @@ class Crew:
         return worker is None or (worker.alone not in worker.under and len(worker.under) < self._task.job.in_flight)
 
     def give(self, order: Order) -> None:
-        """Hand over an input; raises nothing when the worker is dead: `events` will tell."""
+        """Hand over an input; when the worker is dead, `events` tells."""
         worker = self._worker = self._worker or self._started()
         worker.under[readable(order.item.name)] = _Under(order)
         with suppress(OSError):  # it died a moment ago
@@ -79,7 +80,7 @@ class Crew:
 
     def halt(self, *, at_once: bool) -> None:
         """Let nothing more begin, not even what was to be tried again."""
-        self._suspects = []
+        self._suspects, self._halted = [], True
         if self._worker:
             with suppress(OSError):  # it died a moment ago
                 self._worker.pipe.send(Halt(at_once))
@@ -101,14 +102,11 @@ class Crew:
         elif (hung := self._hung(worker)) is not None:
             yield from self._freed(worker, hung)
 
-    def close(self, *, seconds: float = 0.0) -> None:
-        """End the worker: it may leave by itself within some seconds."""
+    def close(self) -> None:
+        """End the worker; whatever it still does is not wanted any more."""
         worker, self._worker = self._worker, None
         if worker is None:
             return
-        with suppress(OSError):
-            worker.pipe.send(None)
-            worker.process.join(seconds)
         worker.process.kill()
         worker.process.join()
         worker.pipe.close()
@@ -154,7 +152,7 @@ class Crew:
         self._lost_device.update(worker.under)
         if len(orders) == 1 and worker.began_any and device_again:
             yield Ended(_failed(orders[0], "WorkerDied", f"it ended the process that analyzed it: {how}"))
-        else:
+        elif not self._halted:
             self._suspects += orders
 
     def _hung(self, worker: _Worker) -> str | None:
@@ -169,7 +167,8 @@ class Crew:
         order = worker.under.pop(hung).order
         seconds = self._task.job.stall_seconds
         yield Ended(_failed(order, "Hung", f"no progress for {seconds:g} s; repair the file, or raise --stall-seconds"))
-        self._suspects += [under.order for under in worker.under.values()]
+        if not self._halted:
+            self._suspects += [under.order for under in worker.under.values()]
 
 
 def _how(exit_code: int) -> str:

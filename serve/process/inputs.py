@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -13,15 +13,18 @@ from model_zoo.errors import MediaNotFoundError
 from serve.containers import MEDIA_SUFFIXES, named_os_errors
 from serve.fetching import FetchRules, bucket_pattern
 from serve.process.manifests import MANIFEST_SUFFIXES, read_manifest
-from serve.process.names import Inputs, Item, Refused, settle
+from serve.process.names import ANSWER, Inputs, Item, Refused, settle
 from serve.s3 import S3Place, s3_client, s3_errors, s3_place
 from serve.shown import shown
 
 Takes = Callable[[str], bool]
 
 
-def list_inputs(place: str, match: tuple[str, ...]) -> Inputs:
-    """Return what a job has to do. Raises MediaNotFoundError, MediaError or FetchError when that cannot be told."""
+def list_inputs(place: str, match: tuple[str, ...], suffixes: Sequence[str] = (ANSWER,)) -> Inputs:
+    """Return what a job has to do, NAME + suffix being the answers of NAME.
+
+    Raises MediaNotFoundError, MediaError or FetchError when that cannot be told.
+    """
     if place.startswith("s3://"):
         inputs = _in_s3(s3_place(place), _taker(match))
     else:
@@ -32,15 +35,15 @@ def list_inputs(place: str, match: tuple[str, ...]) -> Inputs:
             elif not path.is_file():
                 raise MediaNotFoundError(f"{shown(place)}: no such file or folder; check --input")
             elif path.suffix.lower() in MANIFEST_SUFFIXES:
-                inputs = settle(read_manifest(path.read_bytes(), place, str(path.parent)))
+                inputs = Inputs(tuple(read_manifest(path.read_bytes(), place, str(path.parent))))
             else:
-                inputs = settle([Item(path.name, str(path))])
+                inputs = Inputs((Item(path.name, str(path)),))
     if not inputs.items and not inputs.refused:
         raise MediaNotFoundError(
             f"{shown(place)}: no media there; files must end in one of {' '.join(sorted(MEDIA_SUFFIXES))}, "
             "or be named by --match"
         )
-    return inputs
+    return settle(inputs, suffixes)
 
 
 def rules_with_input(rules: FetchRules, place: str) -> FetchRules:
@@ -87,7 +90,7 @@ def _in_folder(folder: Path, takes: Takes) -> Inputs:
             refused.append(Refused(name, "no file, but a device, a pipe or a link to nothing; put a file there"))
         else:
             items.append(Item(name, str(path)))
-    return settle(items, refused, ignored)
+    return Inputs(tuple(items), tuple(refused), ignored)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -106,7 +109,8 @@ def _in_s3(place: S3Place, takes: Takes) -> Inputs:
     if PurePosixPath(place.key).suffix.lower() in MANIFEST_SUFFIXES:
         with s3_errors(place):
             content = client.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
-        return settle(read_manifest(content, str(place), f"s3://{place.bucket}/{_folder(place.key)}".rstrip("/")))
+        base = f"s3://{place.bucket}/{_folder(place.key)}".rstrip("/")
+        return Inputs(tuple(read_manifest(content, str(place), base)))
     items: list[Item] = []
     ignored = 0
     for found in objects(client, place):
@@ -118,7 +122,7 @@ def _in_s3(place: S3Place, takes: Takes) -> Inputs:
             items.append(Item(inside, f"s3://{place.bucket}/{key}", found["ETag"].strip('"')))
         else:
             ignored += 1
-    return settle(items, (), ignored)
+    return Inputs(tuple(items), ignored=ignored)
 
 
 def objects(client: Any, place: S3Place) -> Iterable[dict[str, Any]]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable
 
 from model_zoo.errors import ReelwardenError
+from serve.process.answers import wishes_of
 from serve.process.crew import Crew
 from serve.process.inputs import list_inputs, rules_with_input
 from serve.process.ledger import Ledger
@@ -44,11 +46,13 @@ def run_job(load: Callable[[], Settings], job: JobSettings, signals: Signals) ->
         tag = f"{shard.index}-of-{shard.count}-"
         outputs = open_outputs(job.output, tag)
         outputs.tidy()
-        ledger = Ledger(list_inputs(job.input, job.match), shard, outputs)
+        wishes = wishes_of(job, settings)
+        ledger = Ledger(list_inputs(job.input, job.match, wishes.suffixes), shard, outputs)
         ledger.checkpoint()  # before any work, as it shows that answers can be written
         log.info("job begins", extra={"fields": {"share": f"{shard.index} of {shard.count}", "said_by": shard.source}})
         rules = rules_with_input(settings.fetch_rules(), job.input)
-        sums = _Job(job, ledger, Crew(Task(settings, job, rules, tag)), signals).run()
+        with tempfile.TemporaryDirectory(prefix="reelwarden-job-", ignore_cleanup_errors=True) as scratch:
+            sums = _Job(job, ledger, Crew(Task(settings, job, rules, tag, scratch)), signals).run()
         ledger.write(sums)
     except ReelwardenError as error:
         seconds = time.monotonic() - start

@@ -97,7 +97,7 @@ class Ledger:
         before = self.before.get(entry.name) if entry.status == "left" else None
         if before is None:
             return entry
-        ids = {"answer", "input_id", "answer_id", "work_id"}
+        ids = {"answer", "input_id", "answer_id", "beside", "work_id"}
         return entry.model_copy(update=before.model_dump(include=ids))
 
 

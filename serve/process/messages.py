@@ -21,6 +21,7 @@ class Task:
     job: JobSettings
     rules: FetchRules
     tag: str  # in the names of half-written files
+    scratch: str  # folder for downloads, which the job removes whatever becomes of the worker
 
 
 @dataclass(frozen=True, slots=True)

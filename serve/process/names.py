@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -56,21 +56,27 @@ def unusable(name: str) -> str | None:
     return None
 
 
-def settle(items: Iterable[Item], refused: Iterable[Refused] = (), ignored: int = 0) -> Inputs:
-    """Refuse items whose names cannot be used or whose answers would lie where another's does; the first keeps it."""
+def settle(inputs: Inputs, suffixes: Sequence[str] = (ANSWER,)) -> Inputs:
+    """Refuse items whose names cannot be used or whose answers would lie where another's does; the first keeps it.
+
+    An item NAME has the answers NAME + suffix.
+    """
     kept: dict[str, Item] = {}
-    out = list(refused)
-    for item in items:
+    answers: set[str] = set()
+    out = list(inputs.refused)
+    for item in inputs.items:
+        own = {item.name + suffix for suffix in suffixes}
         if (problem := unusable(item.name)) is not None:
             out.append(Refused(item.name, problem))
-        elif item.name not in kept:
+        elif not own & answers:
             kept[item.name] = item
-        elif kept[item.name] != item:
-            out.append(Refused(item.name, "another input has this name; give each a `name` of its own in the manifest"))
-    answers = {name + ANSWER for name in kept}
+            answers |= own
+        elif kept.get(item.name) != item:
+            taken = min(own & answers)
+            out.append(Refused(item.name, f"{taken} is the answer of another input; rename it, or give each a `name`"))
     for name in list(kept):
         inside = answers.intersection(map(str, PurePosixPath(name).parents))
         if inside:
             del kept[name]
             out.append(Refused(name, f"{inside.pop()} is the answer of another input, and so no folder; rename it"))
-    return Inputs(tuple(kept.values()), tuple(out), ignored)
+    return Inputs(tuple(kept.values()), tuple(out), inputs.ignored)

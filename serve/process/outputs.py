@@ -14,6 +14,14 @@ from serve.files import SCRAP, write_atomically
 from serve.process.names import ANSWER, SUMMARY
 from serve.s3 import S3Place, s3_client, s3_errors, s3_place
 
+_CONTENT_TYPES = {
+    ".json": "application/json",
+    ".jsonl": "application/jsonl",
+    ".csv": "text/csv; charset=utf-8",
+    ".vtt": "text/vtt; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+}
+
 
 class Outputs(Protocol):
     """A place for named texts."""
@@ -91,7 +99,7 @@ class S3Outputs:
         place = self._place(name)
         with s3_errors(place):
             answer = self._client.put_object(
-                Bucket=place.bucket, Key=place.key, Body=text.encode(), ContentType="application/json"
+                Bucket=place.bucket, Key=place.key, Body=text.encode(), ContentType=_content_type(name)
             )
         return _etag(answer)
 
@@ -120,6 +128,10 @@ class S3Outputs:
 
 def _sha256(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def _content_type(name: str) -> str:
+    return _CONTENT_TYPES.get(PurePosixPath(name).suffix, "text/plain; charset=utf-8")
 
 
 def _etag(answer: Any) -> str:

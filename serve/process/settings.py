@@ -25,6 +25,8 @@ class JobSettings(BaseSettings):
     match: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="which paths below the input are taken, e.g. `*.bin`; by default what ends like media"
     )
+    format: Annotated[tuple[str, ...], NoDecode] = Field((), description="further forms of the report: docs/formats.md")
+    review: bool = Field(False, description="also write the page on which a person decides")
     summary: Path | None = Field(None, description="a file that gets the last line of standard output, too")
     again: bool = Field(False, description="do what is finished already once more")
 
@@ -51,7 +53,7 @@ class JobSettings(BaseSettings):
         Path("/opt/ml/output/message"), description="where SageMaker reads why a job failed; unused without /opt/ml"
     )
 
-    @field_validator("match", mode="before")
+    @field_validator("match", "format", mode="before")
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
         return split_at_commas(value)

@@ -49,6 +49,7 @@ class Entry(_Document):
     error: Failure | None = None
     input_id: str | None = Field(None, description="what the input was: its sha256, or its ETag in S3")
     answer_id: str | None = Field(None, description="what the answer was: its sha256, or its ETag in S3")
+    beside: dict[str, str] = Field(default_factory=dict, description="further answers: suffix of the name -> their id")
     work_id: str | None = Field(None, description="with which settings and models: docs/process.md")
 
     def is_of(self, input_id: str, work_id: str) -> bool:

@@ -6,8 +6,6 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from model_zoo.errors import ReelwardenError
-from serve.files import write_atomically
 from serve.process.settings import JobSettings
 from serve.process.summary import Entry, Totals
 from serve.shown import shown
@@ -23,10 +21,8 @@ def last_line(job: JobSettings, sums: Totals, failures: Sequence[Entry]) -> str:
     line = sums.model_dump_json()
     if job.summary:
         _written(job.summary, line + "\n")
-    if sums.exit_code:
-        is_default = job.message.is_relative_to(_SAGEMAKER)
-        if not is_default or _SAGEMAKER.is_dir():
-            _written(job.message, message(sums, failures))
+    if sums.exit_code and (_SAGEMAKER.is_dir() or not job.message.is_relative_to(_SAGEMAKER)):
+        _written(job.message, message(sums, failures))
     return line
 
 
@@ -43,6 +39,7 @@ def message(sums: Totals, failures: Sequence[Entry]) -> str:
 def _written(path: Path, text: str) -> None:
     """Write a file; where that cannot be done the exit code still says how the job went."""
     try:
-        write_atomically(path, text)
-    except ReelwardenError as error:
-        log.warning("cannot say how the job went", extra={"fields": {"reason": str(error)}})
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")  # in place: the termination log of Kubernetes cannot be replaced
+    except OSError as error:
+        log.warning("cannot say how the job went", extra={"fields": {"path": str(path), "reason": error.strerror}})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,16 @@ NOT_IN_THE_ANSWER = frozenset(
 PREFIXES_NOT_IN_THE_ANSWER = ("fetch_",)
 
 
-def work_id(settings: Settings) -> str:
-    """Return the id; raises UsageError, ManifestError or LicenceError where the models cannot be chosen."""
+def work_id(settings: Settings, suffixes: Sequence[str]) -> str:
+    """Return the id, for answers that end in the suffixes.
+
+    Raises UsageError, ManifestError or LicenceError where the models cannot be chosen.
+    """
     domains = tuple(by_name(name) for name in settings.domains) or DOMAINS
     models = choose_models(domains, settings)
     work = {
         "version": VERSION,
+        "answers": list(suffixes),
         "domains": [domain.name for domain in domains],
         "models": {f"{domain}.{role}": _of_model(spec) for (domain, role), spec in sorted(models.items())},
         "settings": {name: _of_value(value) for name, value in sorted(settings) if _counts(name)},

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,13 +17,17 @@ from pathlib import Path
 
 from model_zoo.errors import DeviceLostError, MediaError, ReelwardenError, TemporaryFetchError
 from model_zoo.report import Report
+from serve.album import Album
 from serve.asked import Asked
 from serve.fetching import Fetcher
+from serve.formats import render
+from serve.formats.own import JSON
 from serve.logs import log_json_lines
 from serve.pipeline import Analyzer
+from serve.process.answers import beside, wishes_of
 from serve.process.memory import Gate, estimate_bytes, memory_for_inputs
 from serve.process.messages import DEVICE_LOST, Alive, Began, Broken, Ended, Event, Halt, Order, Task
-from serve.process.names import ANSWER, readable
+from serve.process.names import ANSWER, Item, readable
 from serve.process.outputs import Outputs, open_outputs
 from serve.process.summary import Entry, Failure
 from serve.process.work import work_id
@@ -43,6 +48,7 @@ def work(task: Task, pipe: Connection) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # a terminal or scheduler tells them to all; the job decides
         signal.signal(number, signal.SIG_IGN)
     log_json_lines()
+    tempfile.tempdir = task.scratch
     worker = _Worker(task, pipe)
     try:
         worker.prepare()
@@ -73,7 +79,8 @@ class _Worker:
     def prepare(self) -> None:
         """Find out what can be wrong with the settings; models are loaded when the first input needs them."""
         self._outputs = open_outputs(self._task.job.output, self._task.tag)
-        self._work_id = work_id(self._task.settings)
+        self._wishes = wishes_of(self._task.job, self._task.settings)
+        self._work_id = work_id(self._task.settings, self._wishes.suffixes)
 
     def take(self, message: Order | Halt) -> None:
         if isinstance(message, Halt):
@@ -114,26 +121,36 @@ class _Worker:
         before = order.before if not self._task.job.again else None
         answer, etag = order.item.name + ANSWER, order.item.etag
         input_id = None if etag is None else f"etag:{etag}"
-        if before and input_id and self._is_right(before, input_id, answer):
+        if before and input_id and self._is_right(before, input_id, order.item.name):
             return before.model_copy(update={"status": "kept"})
         self._check_halt()
         with self._fetcher.fetched(order.item.source) as path:
             if before and not input_id and before.work_id == self._work_id:
                 input_id = _sha256(path)
-                if self._is_right(before, input_id, answer):
+                if self._is_right(before, input_id, order.item.name):
                     return before.model_copy(update={"status": "kept"})
-            report = self._report(path, order.item.name)
-        answer_id = self._outputs.write(answer, report.model_dump_json() + "\n")
+            album = self._wishes.album()
+            report = self._report(path, name, album)
+            folder = self._page_folder(order.item)
+            documents = beside(report, path, self._wishes, self._task.settings, album, folder)
+            ids = {suffix: self._outputs.write(order.item.name + suffix, text) for suffix, text in documents}
+        answer_id = self._outputs.write(answer, render(JSON, report))  # last: where it is, all are
         return _made(name, report).model_copy(
             update={
                 "answer": readable(answer),
                 "answer_id": answer_id,
+                "beside": ids,
                 "input_id": f"etag:{etag}" if etag else f"sha256:{report.media.sha256}",
                 "work_id": self._work_id,
             }
         )
 
-    def _report(self, path: Path, name: str) -> Report:
+    def _page_folder(self, item: Item) -> Path | None:
+        """Return where a review page will lie, when media and page stay on this machine."""
+        local = "://" not in item.source and "://" not in self._task.job.output
+        return Path(self._task.job.output, item.name).parent if local else None
+
+    def _report(self, path: Path, name: str, album: Album | None) -> Report:
         analyzer = self._loaded()
         size = estimate_bytes(path, self._decode_threads, self._task.settings.limits())
         with self._gate.room(size):
@@ -148,7 +165,8 @@ class _Worker:
                     self.tell(Alive(name))
                 return "the job is stopped" if self._halt and self._halt.at_once else None
 
-            report = analyzer.analyze(path, asked=Asked(decode_threads=self._decode_threads), stop=stop)
+            asked = Asked(decode_threads=self._decode_threads)
+            report = analyzer.analyze(path, asked=asked, stop=stop, album=album)
             if any(error.type == "Stopped" for error in report.errors):
                 raise _HaltedError
             return report
@@ -163,13 +181,11 @@ class _Worker:
         if self._halt:
             raise _HaltedError
 
-    def _is_right(self, before: Entry, input_id: str, answer: str) -> bool:
-        """Say whether the answer of an earlier run is still there, and the right one."""
-        return (
-            before.is_of(input_id, self._work_id)
-            and before.answer_id is not None
-            and self._outputs.id_of(answer) == before.answer_id
-        )
+    def _is_right(self, before: Entry, input_id: str, name: str) -> bool:
+        """Say whether the answers of an earlier run are still there, and the right ones."""
+        ids = {ANSWER: before.answer_id, **before.beside}
+        right = before.is_of(input_id, self._work_id) and before.answer_id is not None
+        return right and all(self._outputs.id_of(name + suffix) == known for suffix, known in ids.items())
 
 
 def _made(name: str, report: Report) -> Entry:

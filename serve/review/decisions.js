@@ -65,7 +65,7 @@ function filterFindings() {
 }
 
 function select(number, { jump = true, focus = false } = {}) {
-  if (number < 0 || number >= data.findings.length) return;
+  if (!(number in data.findings)) return;
   current = number;
   for (const item of all(".finding")) {
     const chosen = Number(item.dataset.finding) === number;
@@ -79,7 +79,7 @@ function select(number, { jump = true, focus = false } = {}) {
   }
   for (const bar of all(".bar[data-finding]")) bar.classList.toggle("current", Number(bar.dataset.finding) === number);
   const finding = data.findings[number];
-  if (jump && stage) clock.seek(finding.peak_seconds);
+  if (jump && stage) clock.seek(finding.jump_seconds);
   announce(`Finding ${number + 1} of ${data.findings.length}: ${finding.title}, ${timeText(finding.start_seconds)}`);
 }
 

@@ -42,6 +42,11 @@ class Finding:
         return self.origin not in ("speech", "text")
 
     @property
+    def jump_seconds(self) -> float:
+        """Return where to begin to look, which is the surest picture, or to listen."""
+        return self.peak_seconds if self.is_seen else self.start_seconds
+
+    @property
     def key(self) -> Key:
         """Return what tells it from every other."""
         return self.domain, self.label, self.start_seconds, self.end_seconds

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from model_zoo.report import Report, Segment
+from model_zoo.transcription.schema import SpeechSegment
 from serve.review.findings import Key
 
 
@@ -13,7 +14,7 @@ from serve.review.findings import Key
 class Bar:
     """One segment on the timeline."""
 
-    label: str
+    label: str  # what was said, where somebody speaks
     start_seconds: float
     end_seconds: float
     peak_seconds: float
@@ -45,7 +46,7 @@ def lanes(report: Report, numbers: Mapping[Key, int]) -> list[Lane]:
 
 def _bar(domain: str, segment: Segment, numbers: Mapping[Key, int]) -> Bar:
     return Bar(
-        label=segment.label,
+        label=segment.text.strip() if isinstance(segment, SpeechSegment) else segment.label,
         start_seconds=segment.start_seconds,
         end_seconds=segment.end_seconds,
         peak_seconds=segment.peak_seconds,

@@ -80,7 +80,12 @@ function wireStage() {
 
 function wireWords() {
   const lines = all(".line").map((item) => ({ item, start: Number(item.dataset.start), end: Number(item.dataset.end) }));
-  onTime((seconds) => lines.forEach(({ item, start, end }) => item.classList.toggle("now", seconds >= start && seconds < end)));
+  let shown = -1;
+  onTime((seconds) => { // four times a second is enough to read along
+    if (Math.floor(seconds * 4) === shown) return;
+    shown = Math.floor(seconds * 4);
+    for (const { item, start, end } of lines) item.classList.toggle("now", seconds >= start && seconds < end);
+  });
   const filter = () => {
     const wanted = byId("find").value.trim().toLowerCase(), origin = byId("origin").value;
     for (const { item } of lines) {

@@ -9,7 +9,7 @@ from itertools import pairwise
 from model_zoo.faces.schema import FacesPart
 from model_zoo.moderation.schema import ModerationPart
 from model_zoo.objects.schema import ObjectsPart
-from model_zoo.report import Report, TrackPoint
+from model_zoo.report import Report, Segment, TrackPoint
 from model_zoo.text.schema import TextPart
 from serve.review.parts import part_of
 
@@ -23,6 +23,8 @@ class Overlay:
     domain: str
     label: str
     confidence: float
+    start_seconds: float
+    end_seconds: float
     places: tuple[Place, ...]  # in time order
 
     @property
@@ -39,26 +41,32 @@ def overlays(report: Report) -> list[Overlay]:
 def _moderation(report: Report) -> Iterator[Overlay]:
     for segment in part_of(report, "moderation", ModerationPart).segments:
         if segment.regions:
-            yield Overlay("moderation", segment.label, segment.peak_confidence, _places(segment.regions))
+            yield _overlay("moderation", segment.label, segment, segment.regions)
 
 
 def _objects(report: Report) -> Iterator[Overlay]:
     for track in part_of(report, "objects", ObjectsPart).tracks:
-        yield Overlay("objects", track.label, track.peak_confidence, _places(track.points))
+        yield _overlay("objects", track.label, track, track.points)
 
 
 def _faces(report: Report) -> Iterator[Overlay]:
     part = part_of(report, "faces", FacesPart)
     names = {person.id: person.match.name if person.match else person.id for person in part.people}
     for track in part.tracks:
-        label = names.get(track.person or "", track.label)
-        yield Overlay("faces", label, track.peak_confidence, _places(track.points))
+        yield _overlay("faces", names.get(track.person or "", track.label), track, track.points)
 
 
 def _text(report: Report) -> Iterator[Overlay]:
     for segment in part_of(report, "text", TextPart).segments:
-        yield Overlay("text", segment.label, segment.peak_confidence, _places(segment.points))
+        yield _overlay("text", segment.label, segment, segment.points)
 
 
-def _places(points: Sequence[TrackPoint]) -> tuple[Place, ...]:
-    return tuple((point.seconds, point.box.x1, point.box.y1, point.box.x2, point.box.y2) for point in points)
+def _overlay(domain: str, label: str, segment: Segment, points: Sequence[TrackPoint]) -> Overlay:
+    return Overlay(
+        domain=domain,
+        label=label,
+        confidence=segment.peak_confidence,
+        start_seconds=segment.start_seconds,
+        end_seconds=segment.end_seconds,
+        places=tuple((point.seconds, point.box.x1, point.box.y1, point.box.x2, point.box.y2) for point in points),
+    )

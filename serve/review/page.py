@@ -9,6 +9,7 @@ from dataclasses import asdict
 from functools import cache
 from importlib.resources import files
 from typing import Any
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -16,7 +17,7 @@ from model_zoo.report import Report
 from serve.review.decisions import report_sha256
 from serve.review.findings import Finding, findings, length_seconds, veiled
 from serve.review.lanes import lanes
-from serve.review.overlays import overlays
+from serve.review.overlays import Overlay, overlays
 from serve.review.people import portraits
 from serve.review.source import MediaSource
 from serve.review.words import lines
@@ -34,7 +35,7 @@ def page(report: Report, source: MediaSource) -> str:
         _environment()
         .get_template("page.html.jinja")
         .render(
-            policy=_policy(script, style),
+            policy=_policy(script, style, source.url),
             script=script,
             style=style,
             report=report,
@@ -63,21 +64,36 @@ def _data(report: Report, source: MediaSource, found: list[Finding]) -> dict[str
         "height": video.height if video else 0,
         "veiled": veiled(report),
         "stills": [{"seconds": still.seconds, "src": jpeg_url(still.jpeg)} for still in source.stills],
-        "findings": [asdict(finding) | {"title": words(finding.label)} for finding in found],
-        "overlays": [asdict(overlay) | {"sample_seconds": overlay.sample_seconds} for overlay in overlays(report)],
+        "findings": [
+            asdict(finding) | {"title": words(finding.label), "jump_seconds": finding.jump_seconds} for finding in found
+        ],
+        "overlays": [_overlay(overlay) for overlay in overlays(report)],
         "review": report.review.model_dump(mode="json") if report.review else None,
     }
 
 
-def _policy(script: str, style: str) -> str:
-    """Return the Content-Security-Policy: our own script and style, pictures in the page, media beside it; no more."""
+def _overlay(overlay: Overlay) -> dict[str, Any]:
+    return {  # asdict would copy every place of a long video, one by one
+        "domain": overlay.domain,
+        "label": overlay.label,
+        "start_seconds": overlay.start_seconds,
+        "end_seconds": overlay.end_seconds,
+        "sample_seconds": overlay.sample_seconds,
+        "places": overlay.places,
+    }
+
+
+def _policy(script: str, style: str, media_url: str | None) -> str:
+    """Return the Content-Security-Policy: our own script and style, pictures in the page, the media; no more."""
+    place = urlsplit(media_url or "")
+    host = f"{place.scheme}://{place.netloc}" if place.scheme in ("http", "https") else "'self' file: data:"
     return "; ".join(
         (
             "default-src 'none'",
             f"script-src '{_source_hash(script)}'",
             f"style-src '{_source_hash(style)}'",
             "img-src data:",
-            "media-src 'self' file: data:",
+            f"media-src {host}",
             "base-uri 'none'",
             "form-action 'none'",
         )

@@ -70,10 +70,11 @@ def even_seconds(report: Report) -> list[float]:
 
 
 def media_source(
-    report: Report, media: Media, page_folder: Path, *, embed: bool = False, album: Album | None = None
+    report: Report, media: Media, page_folder: Path | None, *, embed: bool = False, album: Album | None = None
 ) -> MediaSource:
     """Take the pictures that a page in `page_folder` shows, and say where it finds the media.
 
+    A page without a folder, as one that is sent, has no media beside it: pictures stand in where none is embedded.
     Every picture that is not in the album costs a seek.
 
     Raises UsageError where the media is not what the report speaks of, or is too large to be embedded.
@@ -83,11 +84,12 @@ def media_source(
             f"{shown(str(media.path))}: sha256 {media.facts.sha256} is not that of the report ({report.media.sha256}); "
             "give the file that was analyzed, or analyze this one"
         )
-    playable = is_playable(report.media)
+    url = None
+    if is_playable(report.media):
+        url = _embedded(media) if embed else _relative(media.path, page_folder) if page_folder else None
     wanted = wanted_seconds(report)[:MOST_STILLS]
-    if not playable:
+    if url is None:
         wanted = sorted({*wanted, *even_seconds(report)})[:MOST_STILLS]
-    url = (_embedded(media) if embed else _relative(media.path, page_folder)) if playable else None
     return MediaSource(url, pictures(media, wanted, album))
 
 

@@ -21,7 +21,7 @@ function openMedia() {
   const video = byId("video");
   if (data.width && data.height) {
     stage.style.aspectRatio = `${data.width} / ${data.height}`;
-    stage.style.maxWidth = `${(62 * data.width) / data.height}vh`;
+    stage.style.maxWidth = `${(54 * data.width) / data.height}vh`;
   } else {
     stage.style.aspectRatio = "16 / 5";
     byId("nothing").hidden = false;
@@ -84,18 +84,19 @@ function buildKinds() {
   }
 }
 
-// Where a thing is at a time: between two samples on the straight line, else where the nearest sample has it.
-function placeAt({ places, sample_seconds }, seconds) {
-  const reach = sample_seconds * 0.6;
-  let after = places.findIndex((place) => place[0] >= seconds);
+// Where a thing is at a time: between two samples on the straight line, else where the nearest sample has it. A track
+// ends at a cut, and so does its box; in a picture there is no time.
+function placeAt({ places, start_seconds, end_seconds, sample_seconds }, seconds) {
+  if (data.kind !== "image" && (seconds < start_seconds || seconds >= end_seconds)) return null;
+  let after = places.findIndex((place) => place[0] > seconds);
   if (after < 0) after = places.length;
   const before = places[after - 1], next = places[after];
   if (before && next && next[0] - before[0] <= sample_seconds * 2.5) {
     const share = (seconds - before[0]) / (next[0] - before[0]);
     return before.map((value, index) => value + (next[index] - value) * share);
   }
-  if (next && next[0] - seconds <= reach) return next;
-  return before && seconds - before[0] <= reach ? before : null;
+  if (before && seconds - before[0] <= sample_seconds) return before;
+  return next && next[0] - seconds <= sample_seconds ? next : null;
 }
 
 function showBoxes(seconds) {

@@ -10,6 +10,7 @@ from contextvars import copy_context
 from time import monotonic
 from typing import TypeVar
 
+from serve.metrics import REFUSED
 from serve.web.refusals import LaterError
 
 Result = TypeVar("Result")
@@ -38,6 +39,7 @@ class Lane:
     def place(self) -> Iterator[None]:
         """Hold a place, from before the body is read to after the answer is there; raises LaterError."""
         if self.full:
+            REFUSED.labels(self.name).inc()
             seconds = math.ceil(self._mean_seconds * self._most / self._at_once)
             raise LaterError(
                 f"{self._most} requests for {self.name} are here already; try again later",

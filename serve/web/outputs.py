@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.requests import Request
@@ -49,7 +49,7 @@ def output_of(request: Request, form_name: str | None, domains: tuple[str, ...],
 def line_output(form_name: str | None, domains: tuple[str, ...]) -> Output:
     """Return the form of one line among JSON Lines; raises FormError for a form that is not one JSON document."""
     form = form_named(form_name or JSON_FORM.name)
-    if form.suffix != "json":
+    if form.media_types[0] != JSON_FORM.media_types[0]:
         raise FormError(f"the form {form.name} is no JSON document, so it cannot be one line; ask for each media alone")
     check_domains(form, domains)
     return Output(form.content_type, lambda report, _path: _one_line(form, report))
@@ -69,5 +69,4 @@ def _page(report: Report, path: Path, limits: Limits) -> bytes:
     """Return the review page with the media inside of it, or with pictures alone where it is large."""
     media = open_media(path, limits)
     embed = media.facts.size_bytes <= MOST_EMBEDDED_BYTES
-    source = media_source(report, media, path.parent, embed=embed)
-    return page(report, source if embed else replace(source, url=None)).encode()
+    return page(report, media_source(report, media, None, embed=embed)).encode()

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from model_zoo.errors import DeviceLostError, FetchRefusedError, ReelwardenError
 from serve.asked import Asked, Stop
 from serve.logs import request_id
+from serve.metrics import LOAD_SECONDS, count
 from serve.settings import Settings
 from serve.web.health import Health, State
 from serve.web.lanes import Lane
@@ -91,6 +92,7 @@ class Service:
         self.health.loaded()
         domains = [domain.name for domain in self._analyzer.domains]
         seconds = round(monotonic() - start_seconds, 3)
+        LOAD_SECONDS.set(seconds)
         log.info("ready", extra={"fields": {"domains": domains, "load_seconds": seconds}})
         log.info("doctor", extra={"fields": in_one_line(examine(self.settings, thorough=False))})
 
@@ -128,6 +130,7 @@ class Service:
         except DeviceLostError as error:
             self.health.fail(str(error))
             raise
+        count(report)
         media = report.media.model_copy(update={"name": name})
         run = report.run.model_copy(update={"request_id": request_id.get()})
         return job.output.write(report.model_copy(update={"media": media, "run": run}), path)

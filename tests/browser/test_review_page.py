@@ -11,10 +11,14 @@ from playwright.sync_api import Page, expect
 from typer.testing import CliRunner
 
 from model_zoo.report import Report
+from model_zoo.toxicity.schema import ToxicityPart, ToxicitySegment
 from serve.cli import app
+from serve.media import Limits, open_media
+from serve.review import media_source
+from serve.review import page as page_of
 from tests.browser.conftest import Opened, write_page
 from tests.conftest import MEDIA
-from tests.review_reports import HOSTILE, demo_report
+from tests.review_reports import HOSTILE, demo_report, span
 
 pytestmark = pytest.mark.browser
 
@@ -211,6 +215,20 @@ def test_hostile_text_stays_text(opened: Opened, tmp_path: Path) -> None:
     assert page.evaluate("window.broken") is None
 
 
+def test_a_hostile_file_name_is_only_a_name(opened: Opened, tmp_path: Path) -> None:
+    video = tmp_path / '"><img src=x onerror=window.broken=5> 100%#?.mp4'
+    video.write_bytes((MEDIA / "demo.mp4").read_bytes())
+    report = demo_report(video)
+    path = tmp_path / "review.html"
+    path.write_text(page_of(report, media_source(report, open_media(video, Limits()), tmp_path)), "utf-8")
+    page = opened.open(path)
+    expect(page.locator("#video")).to_be_visible()
+    page.keyboard.press("j")
+    assert video_seconds(page) == pytest.approx(16.5, abs=0.05)
+    assert page.evaluate("window.broken") is None
+    assert page.locator("h1").inner_text() == video.name
+
+
 def test_the_page_runs_no_script_but_its_own(opened: Opened, report: Report, tmp_path: Path) -> None:
     page = opened.open(write_page(report, tmp_path))
     page.evaluate(
@@ -250,6 +268,25 @@ def test_a_video_that_is_not_there_is_replaced_by_its_pictures(opened: Opened, r
     expect(page.locator("#still")).to_be_visible()
     assert all("ERR_FILE_NOT_FOUND" in complaint for complaint in opened.complaints)
     opened.complaints.clear()
+
+
+def test_hundreds_of_findings_can_be_read_and_walked_through(opened: Opened, report: Report, tmp_path: Path) -> None:
+    insults = [ToxicitySegment(**span("insult", 0.1 * n, 0.1 * n + 0.1), origin="speech") for n in range(200)]
+    parts = report.domains | {"toxicity": ToxicityPart(segments=insults)}
+    page = opened.open(write_page(report.model_copy(update={"domains": parts}), tmp_path))
+    heights = page.eval_on_selector_all(".finding-head", "heads => heads.map(head => head.clientHeight)")
+    assert len(heights) == 201
+    assert min(heights) >= 60
+    page.keyboard.press("k")  # from nowhere back to the last
+    expect(page.locator(".finding.current")).to_be_in_viewport()
+    assert page.evaluate("scrollY") == 0
+
+
+def test_every_key_can_be_pressed_where_nothing_was_found(opened: Opened, report: Report, tmp_path: Path) -> None:
+    page = opened.open(write_page(report.model_copy(update={"domains": {}, "verdict": None}), tmp_path))
+    for key in ("j", "k", "a", "r", "n", "e", "b", "m", "g", ".", ",", "ArrowRight", "ArrowLeft"):
+        page.keyboard.press(key)
+    expect(page.get_by_text("Nothing was flagged")).to_be_visible()
 
 
 def test_a_single_picture_is_reviewed_without_a_clock(opened: Opened, tmp_path: Path) -> None:

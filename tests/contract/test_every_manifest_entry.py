@@ -37,7 +37,7 @@ every_repo_model = pytest.mark.parametrize(
 
 def places() -> WeightPlaces:
     settings = load_settings()
-    return WeightPlaces(settings.model_dir, settings.cache, settings.offline)
+    return settings.weight_places()
 
 
 def three_rows(spec: ModelSpec) -> np.ndarray:

@@ -221,7 +221,10 @@ def test_c25_c26_a_large_body_is_taken(http: httpx.Client, megabytes: int) -> No
 
 def test_c29_metrics_count_requests_and_end_in_units(http: httpx.Client) -> None:
     http.get("/ping")
+    assert post(http, CLIP.read_bytes(), "video/mp4").status_code == 200
     text = http.get("/metrics").text
+    assert float(re.search(r"^reelwarden_media_seconds_total (\S+)", text, re.MULTILINE)[1]) > 5
+    assert "reelwarden_batch_rows_bucket" in text
     assert 'reelwarden_requests_total{route="/ping",status="200"}' in text
     names = set(re.findall(r"^# TYPE (reelwarden_\S+)", text, re.MULTILINE))
     assert len(names) > 5
@@ -294,7 +297,8 @@ def test_accept_and_the_option_format_choose_the_output_form(http: httpx.Client)
 
 
 def test_the_policy_may_be_left_out(http: httpx.Client) -> None:
-    assert lasting(post(http, CAT.read_bytes(), None))["verdict"]["decision"]
+    as_set = lasting(post(http, CAT.read_bytes(), None))["verdict"]
+    assert lasting(http.post("/invocations?policy=default", content=CAT.read_bytes()))["verdict"] == as_set
     assert lasting(http.post("/invocations?policy=none", content=CAT.read_bytes()))["verdict"] is None
     assert http.post("/invocations?policy=/etc/passwd", content=CAT.read_bytes()).status_code == 400
 

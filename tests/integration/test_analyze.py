@@ -252,6 +252,9 @@ def test_without_a_policy_there_is_no_verdict_and_no_gate(tmp_path: Path) -> Non
     refused = analyze(*words, "--fail-on", "block")
     assert refused.returncode == 2
     assert "without a policy there is no verdict" in refused.stderr
+    open_for_ever = analyze(*words[:-2], "--fail-on", "block")
+    assert open_for_ever.returncode == 2
+    assert "the policy default speaks of moderation, toxicity" in open_for_ever.stderr
 
 
 def test_further_forms_are_written_beside_the_report(tmp_path: Path) -> None:

@@ -68,6 +68,44 @@ def test_faces_are_compared_pair_by_pair(tmp_path: Path) -> None:
     }
 
 
+def texts(folder: Path, *rows: tuple[str, list[str]]) -> None:
+    (folder / "toxicity").mkdir()
+    lines = [json.dumps({"text": text, "keys": keys}) + "\n" for text, keys in rows]
+    (folder / "toxicity" / "rows.jsonl").write_text("\n".join(lines), "utf-8")
+
+
+@pytest.mark.weights
+def test_toxic_texts_are_told_from_harmless_ones(tmp_path: Path) -> None:
+    texts(
+        tmp_path,
+        ("you are a stupid idiot", ["insult"]),
+        ("what a lovely morning", []),
+        ("I will find you and kill you", ["violence_or_threat"]),
+        ("the train leaves at nine", []),
+    )
+    found = figures(tmp_path)
+    assert found["toxicity: AUC"] == found["insult: AUC"] == found["violence_or_threat: AUC"] == 1.0
+    assert set(found) == {
+        f"{key}: {metric}"
+        for key in ("toxicity", "insult", "violence_or_threat")
+        for metric in ("AUC", "F1 at 0.5")
+    }  # fmt: skip
+
+
+def test_a_key_that_does_not_exist_is_named_with_its_line(tmp_path: Path) -> None:
+    texts(tmp_path, ("hello", []), ("you", ["rude"]))
+    with pytest.raises(UsageError, match=r"rows\.jsonl:3: keys\.0: Input should be 'profanity'"):
+        evaluate(tmp_path, load_settings())
+
+
+@pytest.mark.weights
+def test_a_model_that_is_named_fills_its_role_whatever_else_is_measured(tmp_path: Path) -> None:
+    coco(tmp_path, "person", [20, 0, 450, 512])
+    texts(tmp_path, ("you are a stupid idiot", ["insult"]), ("what a lovely morning", []))
+    wanted = load_settings(models="objects.detector=nanodet_g_416,toxicity.classifier=toxic_bilstm")
+    assert {figure.model for _, figure in evaluate(tmp_path, wanted)} == {"nanodet_g_416", "toxicity"}
+
+
 @pytest.mark.weights
 def test_the_figures_are_written_as_model_cards_read_them(tmp_path: Path) -> None:
     coco(tmp_path, "person", [20, 0, 450, 512])
@@ -81,7 +119,7 @@ def test_the_figures_are_written_as_model_cards_read_them(tmp_path: Path) -> Non
 
 
 def test_a_folder_without_any_labelled_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="none of the folders speech/, faces/, objects/, text/, shots/"):
+    with pytest.raises(UsageError, match="none of the folders speech/, toxicity/, faces/, objects/, text/, shots/"):
         evaluate(tmp_path, load_settings())
 
 
@@ -94,6 +132,12 @@ def test_a_medium_without_an_answer_is_refused_so_that_figures_do_not_get_better
 def test_a_wrong_line_is_named(tmp_path: Path) -> None:
     (copied(tmp_path / "shots", "demo.mp4") / "demo.txt").write_text("2.0\nfour\n", "utf-8")
     with pytest.raises(UsageError, match=r"demo\.txt:2: 'four' is no number of seconds"):
+        evaluate(tmp_path, load_settings())
+
+
+def test_an_answer_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (copied(tmp_path / "shots", "demo.mp4") / "demo.txt").write_bytes(b"\xff\xfe2.0")
+    with pytest.raises(UsageError, match=r"demo\.txt: cannot be read as UTF-8 text"):
         evaluate(tmp_path, load_settings())
 
 

@@ -270,3 +270,30 @@ def test_the_shares_of_an_array_job_do_everything_once(s3: Any, tmp_path: Path) 
         "summary-00000-of-00002.json",
         "summary-00001-of-00002.json",
     ]
+
+
+def test_a_name_that_is_not_unicode_has_its_answer(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    shutil.copy(MEDIA / "images" / "cat.png", tmp_path / "in" / os.fsdecode(b"\xff\n.png"))
+    assert run(tmp_path)[0] == 0
+    assert (tmp_path / "out" / os.fsdecode(b"\xff\n.png.json")).is_file()
+    assert statuses(tmp_path) == {"\\xff\n.png": "done"}
+
+
+def test_further_forms_and_the_review_page_lie_beside_the_report(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    shutil.copy(MEDIA / "images" / "cat.png", tmp_path / "in")
+    words = ["--format", "csv,rekognition-label-detection", "--review"]
+    assert run(tmp_path, *words)[0] == 0
+    out = tmp_path / "out"
+    assert sorted(path.name for path in out.iterdir()) == [
+        "cat.png.csv",
+        "cat.png.json",
+        "cat.png.rekognition-label-detection.json",
+        "cat.png.review.html",
+        "summary.json",
+    ]
+    assert run(tmp_path, *words)[1]["counts"]["kept"] == 1
+    (out / "cat.png.review.html").unlink()
+    assert run(tmp_path, *words)[1]["counts"]["done"] == 1
+    assert (out / "cat.png.review.html").read_text().startswith("<!doctype html>")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,3 +87,10 @@ def _names(path: Path) -> str:
     parts = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
     parts += [node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
     return " ".join(parts).lower()
+
+
+def test_what_not_every_image_has_is_loaded_only_where_it_is_used() -> None:
+    optional = {"cv2", "scenedetect", "ctranslate2", "faster_whisper", "tokenizers", "cupy", "boto3"}
+    code = "import sys, serve.cli, serve.cli_serve, serve.server, serve.pipeline; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert not optional & set(loaded)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import botocore.model
@@ -14,6 +15,8 @@ import pytest
 from model_zoo.report import Report
 from serve.formats import form_named, render
 from serve.formats.rekognition_segments import timecode
+from serve.saved import read_report
+from tests.contract.test_report_schema import OLD_REPORTS
 from tests.unit.report_fixtures import everything, finding, moderation, report, with_parents
 
 OPERATIONS = {
@@ -84,6 +87,16 @@ def test_every_member_of_the_answer_is_there_but_for_those_of_the_request(name: 
         "FrameHeight": 1080,
         "FrameWidth": 1920,
     }
+
+
+@pytest.mark.parametrize("path", OLD_REPORTS, ids=lambda path: path.stem)
+def test_old_reports_can_be_had_in_these_forms_too(path: Path) -> None:
+    old = read_report(path)
+    forms = [name for name in OPERATIONS if set(form_named(name).needs) & set(old.domains)]
+    assert forms
+    for name in forms:
+        found = botocore.validate.ParamValidator().validate(document(name, old), shape_of(name))
+        assert not found.has_errors(), found.generate_report()
 
 
 def test_moderation_by_timestamps_has_an_item_for_every_frame_and_label() -> None:

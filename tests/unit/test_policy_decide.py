@@ -11,7 +11,8 @@ from model_zoo.report import NO_PICTURE, Coverage, DomainPart, Report, ReportedE
 from model_zoo.severity import severities
 from model_zoo.verdict import Verdict
 from serve.cli import app
-from serve.policy import NamedPolicy, decide, find_policy
+from serve.policy import NamedPolicy, find_policy, verdict_of
+from serve.policy.decide import decide
 from serve.policy.load import read_policy
 from serve.settings import load_settings
 from tests.unit.report_fixtures import everything, finding, moderation, report, toxicity, with_parents
@@ -182,13 +183,27 @@ def test_weak_evidence_alone_does_not_cover_a_label_where_hints_are_ignored(fold
     assert not decide(report(moderation=part), policy(folder, body % "review")).not_covered
 
 
-def test_a_domain_that_did_not_run_is_listed_once_and_by_default_calls_a_person() -> None:
-    verdict = decide(report(), default())
+def test_a_domain_that_did_not_run_is_listed_once_and_can_call_a_person(folder: Path) -> None:
+    found = report(moderation=moderation())
+    verdict = decide(found, default())
+    assert ("toxicity", "every label") in [(entry.domain, entry.label) for entry in verdict.not_covered]
+    assert verdict.decision == "allow"
+    mine = policy(folder, "domains:\n  toxicity: {any: block, on_not_covered: review}\n")
+    assert caught(decide(found, mine)) == [("every label", "review")]
+
+
+def test_the_projects_own_policy_gives_no_verdict_where_none_of_its_domains_was_asked_for(folder: Path) -> None:
+    shots_only = report(shots=everything().domains["shots"])
+    assert verdict_of(shots_only, default()) is None
+    assert verdict_of(shots_only, None) is None
+    mine = policy(folder, "domains:\n  moderation: {any: block, on_not_covered: block}\n")
+    verdict = verdict_of(shots_only, mine)
+    assert verdict is not None
+    assert verdict.decision == "block"
+    nothing_left = failed("moderation").model_copy(update={"domains": {}})
+    verdict = verdict_of(nothing_left, default())
+    assert verdict is not None
     assert verdict.decision == "review"
-    assert [(entry.domain, entry.label) for entry in verdict.not_covered] == [
-        ("moderation", "every label"),
-        ("toxicity", "every label"),
-    ]
 
 
 def test_a_recording_without_a_picture_is_not_reviewed_for_what_cannot_be_seen() -> None:
@@ -233,8 +248,8 @@ def test_explain_says_what_was_caught_and_why_the_rest_was_not(folder: Path) -> 
     assert answer.exit_code == 0
     lines = answer.stdout.splitlines()
     assert lines[0] == "block: clip.mp4, by default version 1"
-    assert "block  moderation Explicit 2.00-4.00 s at 0.95 <- moderation.labels.Explicit: {review: 0.7, block: 0.9, " \
-        "on_not_covered: review}" in lines  # fmt: skip
+    rule = "moderation.labels.Explicit: {review: 0.7, block: 0.9}"
+    assert f"block  moderation Explicit 2.00-4.00 s at 0.95 <- {rule}" in lines
     assert any(line.startswith("allow  moderation Weapons") and "hints are ignored" in line for line in lines)
     assert lines[-1].startswith("severity: Hate 2, Sexual 6")
 

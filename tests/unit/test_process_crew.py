@@ -24,7 +24,7 @@ def outcome(
 ) -> tuple[dict[str, Entry], list[Event]]:
     """Run a crew to its end; return the entries by name, and all events."""
     settings = load_settings()
-    task = Task(settings, load_job_settings(output=str(folder), **job), settings.fetch_rules(), "")
+    task = Task(settings, load_job_settings(output=str(folder), **job), settings.fetch_rules(), "", str(folder))
     crew, waiting, events = Crew(task, body), deque(names), list[Event]()
     end_seconds = time.monotonic() + 60
     while (waiting or crew.busy) and not any(isinstance(event, Broken) for event in events):
@@ -78,7 +78,8 @@ def test_a_worker_that_cannot_begin_ends_the_job_with_the_code_for_it(tmp_path: 
 @pytest.mark.parametrize("at_once", [True, False])
 def test_closing_leaves_no_process(tmp_path: Path, at_once: bool) -> None:
     settings = load_settings()
-    crew = Crew(Task(settings, load_job_settings(output=str(tmp_path)), settings.fetch_rules(), ""), as_named)
+    job = load_job_settings(output=str(tmp_path))
+    crew = Crew(Task(settings, job, settings.fetch_rules(), "", str(tmp_path)), as_named)
     crew.give(Order(Item("hang", "/nowhere"), None))
     process = crew._worker.process  # type: ignore[union-attr]
     crew.halt(at_once=at_once)

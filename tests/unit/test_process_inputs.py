@@ -15,7 +15,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from model_zoo.errors import MediaError, MediaNotFoundError, UsageError
 from serve.fetching import Fetcher
 from serve.process.inputs import list_inputs, rules_with_input
-from serve.process.names import Item, settle, unusable
+from serve.process.names import Inputs, Item, settle, unusable
 from serve.settings import load_settings
 from tests.s3_server import s3_server
 
@@ -122,7 +122,7 @@ def test_a_row_may_say_what_its_answer_is_called(tmp_path: Path) -> None:
         ("a.mp4", f"{tmp_path}/a.mp4"),
     ]
     assert [item.name for item in inputs.refused] == ["user/7"]
-    assert "a `name` of its own" in inputs.refused[0].message
+    assert "give each a `name`" in inputs.refused[0].message
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_other_names_are_fine(name: str) -> None:
 
 def test_answers_never_lie_where_another_does() -> None:
     names = ["a", "a.json", "a.json/b", "a.json.json", "d/e", "d/e.json/f/g", "d"]
-    inputs = settle([Item(name, f"/in/{name}") for name in names])
+    inputs = settle(Inputs(tuple(Item(name, f"/in/{name}") for name in names)))
     answers = {f"{item.name}.json" for item in inputs.items}
     assert len(answers) == len(inputs.items)
     assert not any(above in answers for answer in answers for above in map(str, Path(answer).parents))
@@ -223,3 +223,13 @@ def test_a_manifest_in_s3_opens_its_own_folder(s3: Any) -> None:
         assert path.read_bytes() == b"media"
     with pytest.raises(MediaError, match="fetch_from"), fetcher.fetched(outside.source):
         pass
+
+
+def test_further_forms_count_as_answers(tmp_path: Path) -> None:
+    put(tmp_path, "a", "a.srt", "a.x", "a.x.json")
+    match, suffixes = ("*",), (".json", ".srt.json")
+    inputs = list_inputs(str(tmp_path), match, suffixes)
+    answers = [item.name + suffix for item in inputs.items for suffix in suffixes]
+    assert len(set(answers)) == len(answers)
+    assert [item.name for item in inputs.refused] == ["a.srt"]
+    assert "a.srt.json is the answer of another input" in inputs.refused[0].message

@@ -1,0 +1,1 @@
+"""How others call Reelwarden; nothing here is needed to serve."""

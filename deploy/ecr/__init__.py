@@ -1,0 +1,1 @@
+"""Push images to Amazon ECR, or any registry, and print how SageMaker is told to run them."""

@@ -1,0 +1,64 @@
+"""Push images and print the requests that run them: `python -m deploy.ecr [NAME ...]`; docs/shipping.md.
+
+The images must have been built: `make images`, `make images-gpu`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from deploy.ecr.push import logged_in, push
+from deploy.ecr.registry import prepare
+from deploy.sagemaker.requests import Deployment, requests
+from images.catalog import images
+from serve.version import VERSION
+
+
+def main() -> None:
+    """Push what the command line names; every image where it names none."""
+    known = {image.name: image for image in images()}
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(known)}; all of them by default")
+    parser.add_argument("--flavor", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--slim", action="store_true", help="the images without weights")
+    parser.add_argument("--region", help="of ECR; else what AWS's own settings say")
+    parser.add_argument("--registry", help="HOST[:PORT][/PATH] of another registry, where Docker is logged in already")
+    parser.add_argument("--role", default="arn:aws:iam::111122223333:role/reelwarden", help="for the requests")
+    parser.add_argument("--bucket", default="my-videos", help="for the requests")
+    parser.add_argument("--model-data", metavar="S3_URL", help="a model.tar.gz, which slim images need")
+    parser.add_argument("--out", type=Path, default=Path("out/deploy"), help="where the requests are written")
+    asked = parser.parse_args()
+    if unknown := set(asked.names) - set(known):
+        parser.error(f"no image {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    if asked.slim and not asked.model_data:
+        parser.error("--slim needs --model-data: `reelwarden models pack` makes the file")
+    wanted = [known[name] for name in asked.names or known]
+    login = None if asked.registry else prepare([image.repository for image in wanted], asked.region)
+    registry = asked.registry or (login.registry if login else "")
+    tag = f"{VERSION}-{asked.flavor}{'-slim' if asked.slim else ''}"
+    with logged_in(login) as environment:
+        for image in wanted:
+            uri = push(f"{image.repository}:{tag}", f"{registry}/{image.repository}", environment)
+            sys.stdout.write(f"{uri}\n")
+            name = f"{image.repository}-{asked.flavor}"
+            write_requests(Deployment(name, uri, asked.flavor, asked.role, asked.bucket, asked.model_data), asked.out)
+
+
+def write_requests(deployment: Deployment, out: Path) -> None:
+    """Write every request as a file of its own for `aws sagemaker ... --cli-input-json`, and say how to send them."""
+    place = out / deployment.name
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "deployment.json").write_text(json.dumps(asdict(deployment), indent=2) + "\n", "utf-8")
+    for operation, request in requests(deployment).items():
+        path = place / f"{operation}.json"
+        path.write_text(json.dumps(request, indent=2) + "\n", "utf-8")
+        command = "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in operation).strip("-")
+        sys.stdout.write(f"  aws sagemaker {command} --cli-input-json file://{path}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Push local images with Docker, and learn the digest under which the registry keeps each."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from deploy.ecr.registry import Login
+
+
+@contextmanager
+def logged_in(login: Login | None) -> Iterator[dict[str, str]]:
+    """Yield an environment in which Docker is logged in; the password is kept nowhere afterwards."""
+    if login is None:
+        yield dict(os.environ)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "DOCKER_CONFIG": folder}
+        command = ["docker", "login", "--username", login.user, "--password-stdin", login.registry]
+        _run(command, environment, typed=login.password)
+        yield environment
+
+
+def push(image: str, repository: str, environment: dict[str, str]) -> str:
+    """Push the local `image` to REGISTRY/REPOSITORY under its own tag; return its name there by digest."""
+    target = f"{repository}:{image.rpartition(':')[2]}"
+    _run(["docker", "tag", image, target], environment)
+    said = _run(["docker", "push", target], environment)
+    digest = re.search(r"digest: (sha256:[0-9a-f]{64})", said)
+    if digest is None:
+        sys.exit(f"docker push {target} named no digest: {said.strip()[-500:]}")
+    return f"{repository}@{digest[1]}"
+
+
+def _run(command: list[str], environment: dict[str, str], typed: str | None = None) -> str:
+    """Return what a command printed; a failed one ends the program with the reason."""
+    done = subprocess.run(command, env=environment, input=typed, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout

@@ -1,0 +1,1 @@
+"""Reelwarden on Amazon SageMaker."""

@@ -1,0 +1,132 @@
+"""The requests that make SageMaker run an image: plain dicts for boto3, or as JSON for `aws sagemaker ...`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+# GPU hosts have an old driver (470) unless these are asked for, and CUDA 12 does not start on it: docs/shipping.md
+INFERENCE_AMI = "al2023-ami-sagemaker-inference-gpu-4-1"  # driver 580
+TRANSFORM_AMI = "al2-ami-sagemaker-batch-gpu-535"
+
+CPU_INSTANCE = "ml.c6i.xlarge"
+GPU_INSTANCE = "ml.g5.xlarge"
+MOST_REQUEST_MB = 100  # of a batch transform; larger videos go through asynchronous endpoints or processing jobs
+ONE_HOUR_SECONDS = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What the requests are about."""
+
+    name: str  # of the model, the endpoint and the jobs
+    image_uri: str
+    flavor: Literal["cpu", "gpu"]
+    role_arn: str
+    bucket: str  # s3://BUCKET/input is read, s3://BUCKET/output written
+    model_data_url: str | None = None  # a model.tar.gz; images that are not slim need none
+
+    @property
+    def instance_type(self) -> str:
+        """Return a sensible first instance type."""
+        return GPU_INSTANCE if self.flavor == "gpu" else CPU_INSTANCE
+
+
+def requests(deployment: Deployment) -> dict[str, dict[str, Any]]:
+    """Return operation -> request; the names of the operations are the API's."""
+    return {
+        "CreateModel": _model(deployment),
+        "CreateEndpointConfig": _endpoint_config(deployment),
+        "CreateEndpoint": {"EndpointName": deployment.name, "EndpointConfigName": deployment.name},
+        "CreateTransformJob": _transform_job(deployment),
+        "CreateProcessingJob": _processing_job(deployment),
+    }
+
+
+def _model(deployment: Deployment) -> dict[str, Any]:
+    container: dict[str, Any] = {"Image": deployment.image_uri}
+    if deployment.model_data_url:
+        container["ModelDataUrl"] = deployment.model_data_url
+    return {
+        "ModelName": deployment.name,
+        "PrimaryContainer": container,
+        "ExecutionRoleArn": deployment.role_arn,
+        "EnableNetworkIsolation": True,
+    }
+
+
+def _endpoint_config(deployment: Deployment) -> dict[str, Any]:
+    variant: dict[str, Any] = {
+        "VariantName": "all",
+        "ModelName": deployment.name,
+        "InstanceType": deployment.instance_type,
+        "InitialInstanceCount": 1,
+        "ContainerStartupHealthCheckTimeoutInSeconds": 300,
+    }
+    if deployment.flavor == "gpu":
+        variant["InferenceAmiVersion"] = INFERENCE_AMI
+    return {
+        "EndpointConfigName": deployment.name,
+        "ProductionVariants": [variant],
+        # video takes longer than the 60 s of a real-time endpoint; leave this out for short clips and pictures
+        "AsyncInferenceConfig": {
+            "OutputConfig": {
+                "S3OutputPath": f"s3://{deployment.bucket}/output",
+                "S3FailurePath": f"s3://{deployment.bucket}/failed",
+            },
+            "ClientConfig": {"MaxConcurrentInvocationsPerInstance": 1},
+        },
+    }
+
+
+def _transform_job(deployment: Deployment) -> dict[str, Any]:
+    resources: dict[str, Any] = {"InstanceType": deployment.instance_type, "InstanceCount": 1}
+    if deployment.flavor == "gpu":
+        resources["TransformAmiVersion"] = TRANSFORM_AMI
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{deployment.bucket}/input"}
+    return {
+        "TransformJobName": deployment.name,
+        "ModelName": deployment.name,
+        "MaxConcurrentTransforms": 1,
+        "MaxPayloadInMB": MOST_REQUEST_MB,
+        "BatchStrategy": "SingleRecord",
+        "ModelClientConfig": {"InvocationsTimeoutInSeconds": ONE_HOUR_SECONDS, "InvocationsMaxRetries": 1},
+        "TransformInput": {"DataSource": {"S3DataSource": source}, "ContentType": "video/mp4", "SplitType": "None"},
+        "TransformOutput": {"S3OutputPath": f"s3://{deployment.bucket}/output", "Accept": "application/json"},
+        "TransformResources": resources,
+    }
+
+
+def _processing_job(deployment: Deployment) -> dict[str, Any]:
+    places = {
+        "input": {
+            "S3Uri": f"s3://{deployment.bucket}/input",
+            "LocalPath": "/opt/ml/processing/input",
+            "S3DataType": "S3Prefix",
+            "S3InputMode": "File",
+            "S3DataDistributionType": "ShardedByS3Key",
+        },
+        "output": {
+            "S3Uri": f"s3://{deployment.bucket}/output",
+            "LocalPath": "/opt/ml/processing/output",
+            "S3UploadMode": "Continuous",
+        },
+    }
+    return {
+        "ProcessingJobName": deployment.name,
+        "AppSpecification": {
+            "ImageUri": deployment.image_uri,
+            "ContainerEntrypoint": ["reelwarden", "process"],
+        },
+        "RoleArn": deployment.role_arn,
+        "ProcessingInputs": [{"InputName": "media", "S3Input": places["input"]}],
+        "ProcessingOutputConfig": {"Outputs": [{"OutputName": "reports", "S3Output": places["output"]}]},
+        "ProcessingResources": {
+            "ClusterConfig": {
+                "InstanceType": deployment.instance_type,
+                "InstanceCount": 1,
+                "VolumeSizeInGB": 50,
+            }
+        },
+        "NetworkConfig": {"EnableNetworkIsolation": True},
+    }

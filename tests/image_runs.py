@@ -1,0 +1,137 @@
+"""Real containers of the built images, as strict as an orchestrator may make them, on a network that counts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from images.catalog import Image
+
+FLAVOR = os.environ.get("REELWARDEN_TEST_FLAVOR", "cpu")
+HARDENED = (
+    "--read-only",
+    "--tmpfs=/tmp:mode=1777",
+    "--user=12345:6789",
+    "--cap-drop=ALL",
+    "--security-opt=no-new-privileges",
+    "--shm-size=64m",
+)
+SUBNET = "172.31.211.0/24"
+
+
+def name_of(image: Image) -> str:
+    """Return the local name of a built image."""
+    return f"{image.repository}:{FLAVOR}"
+
+
+def run(*command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a command of the host, with its output as text."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 or not check, f"{' '.join(command)}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+    return done
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A running container."""
+
+    id: str
+    url: str
+
+    def ping(self) -> int:
+        """Return the status of /ping, 0 where nobody answers."""
+        try:
+            return httpx.get(f"{self.url}/ping", timeout=2, trust_env=False).status_code
+        except httpx.TransportError:
+            return 0
+
+    def wait_until_ready(self, seconds: float = 240.0) -> float:
+        """Wait for the first 200 of /ping; return how many seconds that took."""
+        start = time.monotonic()
+        while self.ping() != httpx.codes.OK:
+            state = self.state()
+            waited = time.monotonic() - start
+            assert state["Running"] and waited < seconds, f"{state['ExitCode']} after {waited:.0f} s: {self.logs()}"  # noqa: PT018
+            time.sleep(0.05)
+        return time.monotonic() - start
+
+    def state(self) -> dict[str, object]:
+        """Return what Docker knows of the process."""
+        state: dict[str, object] = json.loads(run("docker", "inspect", "--format={{json .State}}", self.id).stdout)
+        return state
+
+    def logs(self) -> str:
+        """Return everything it printed."""
+        done = run("docker", "logs", self.id)
+        return done.stdout + done.stderr
+
+    def changed(self) -> list[str]:
+        """Return the paths that were written to outside of mounts."""
+        return run("docker", "diff", self.id).stdout.splitlines()
+
+    def stop(self, grace_seconds: int = 30) -> float:
+        """Send SIGTERM, and SIGKILL after the grace; return how many seconds it took to end."""
+        start = time.monotonic()
+        run("docker", "stop", f"--time={grace_seconds}", self.id)
+        return time.monotonic() - start
+
+
+@contextmanager
+def running(image: str, options: Sequence[str] = (), command: Sequence[str] = ("serve",)) -> Iterator[Container]:
+    """Start a container, and remove it however the block is left."""
+    done = run("docker", "run", "--detach", *options, image, *command)
+    id_ = done.stdout.strip()
+    try:
+        address = run("docker", "inspect", "--format={{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", id_)
+        yield Container(id_, f"http://{address.stdout.strip()}:8080")
+    finally:
+        run("docker", "rm", "--force", "--volumes", id_)
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A network whose containers reach nothing but this host, and every packet that tried is counted."""
+
+    name: str
+
+    @property
+    def option(self) -> str:
+        """Return what puts a container behind it."""
+        return f"--network={self.name}"
+
+    def attempts(self) -> int:
+        """Return how many packets wanted to leave."""
+        for line in run("iptables", "-nvxL", "DOCKER-USER").stdout.splitlines():
+            fields = line.split()
+            if SUBNET in fields and "DROP" in fields:
+                return int(fields[0])
+        raise AssertionError("the counting rule is gone")
+
+
+@contextmanager
+def fence() -> Iterator[Fence]:
+    """Put up the network and its counting rule, and take both away again; needs root."""
+    made = Fence(f"reelwarden-test-{uuid.uuid4().hex[:8]}")
+    rule = ("DOCKER-USER", "-s", SUBNET, "-j", "DROP")
+    run("docker", "network", "create", f"--subnet={SUBNET}", made.name)
+    run("iptables", "-I", *rule)
+    try:
+        yield made
+    finally:
+        run("iptables", "-D", *rule)
+        run("docker", "network", "rm", made.name)
+
+
+def files_below(folder: Path) -> dict[str, tuple[int, float]]:
+    """Return size and time of every file, by relative path."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime) for path in found}

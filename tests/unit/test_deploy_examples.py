@@ -1,0 +1,140 @@
+"""The examples in deploy/ say nothing that the settings, the schedulers' APIs or the other examples do not know."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import botocore.session
+import pytest
+import yaml
+from botocore.validate import ParamValidator
+
+from serve.process.settings import PREFIX, JobSettings, load_job_settings
+from serve.process.shards import find_shard
+from serve.settings import Settings, load_settings
+from tests.conftest import ROOT
+
+DEPLOY = ROOT / "deploy"
+MANIFESTS = {
+    document["kind"]: document
+    for path in sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+    for document in yaml.safe_load_all(path.read_text("utf-8"))
+}
+PODS = {kind: MANIFESTS[kind]["spec"]["template"]["spec"] for kind in ("Deployment", "Job")}
+
+
+def read(path: str) -> Any:
+    return json.loads((DEPLOY / path).read_text("utf-8"))
+
+
+def environment(pod: dict[str, Any]) -> dict[str, str]:
+    return {item["name"]: item["value"] for item in pod["containers"][0]["env"]}
+
+
+def problems(service: str, operation: str, request: dict[str, Any]) -> str:
+    """Return what botocore's model of the API has to say against a request."""
+    shape = botocore.session.get_session().get_service_model(service).operation_model(operation).input_shape
+    return str(ParamValidator().validate(request, shape).generate_report())
+
+
+@pytest.mark.parametrize("kind", PODS)
+def test_every_variable_of_a_pod_is_a_setting_with_a_value_it_takes(kind: str) -> None:
+    job, other = {}, {}
+    for name, value in environment(PODS[kind]).items():
+        if name.startswith(PREFIX):
+            job[name.removeprefix(PREFIX).lower()] = value
+        elif name.startswith("REELWARDEN_"):
+            other[name.removeprefix("REELWARDEN_").lower()] = value
+    assert set(job) <= set(JobSettings.model_fields)
+    assert set(other) <= set(Settings.model_fields)
+    load_job_settings(**job)
+    load_settings(**other)
+
+
+@pytest.mark.parametrize("kind", PODS)
+def test_pods_run_without_rights(kind: str) -> None:
+    pod = PODS[kind]
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert [mount["mountPath"] for mount in container["volumeMounts"]] == ["/tmp"]  # noqa: S108
+    assert container["args"] in (["serve"], ["process"])
+
+
+def test_a_pod_is_given_the_time_that_it_takes_to_leave() -> None:
+    server, job = PODS["Deployment"], PODS["Job"]
+    drain = float(environment(server)["REELWARDEN_DRAIN_SECONDS"])
+    pause = float(server["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert server["terminationGracePeriodSeconds"] > drain + pause + 5
+    assert job["terminationGracePeriodSeconds"] > float(environment(job)[f"{PREFIX}GRACE_SECONDS"]) + 5
+
+
+def test_probes_ask_for_what_the_server_has() -> None:
+    from serve.web.tracing import QUIET
+
+    container = PODS["Deployment"]["containers"][0]
+    probes = {name: container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "readiness", "liveness")}
+    assert set(probes.values()) <= QUIET
+    assert probes["liveness"] != probes["readiness"]
+    labels = MANIFESTS["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    assert MANIFESTS["Service"]["spec"]["selector"].items() <= labels.items()
+
+
+def test_the_indexed_job_does_every_share_once() -> None:
+    spec, variables = MANIFESTS["Job"]["spec"], environment(PODS["Job"])
+    count = int(variables[f"{PREFIX}SHARD_COUNT"])
+    assert spec["completionMode"] == "Indexed"
+    assert spec["completions"] == count
+    job = load_job_settings(shard_count=count)
+    shards = [find_shard(job, {"JOB_COMPLETION_INDEX": str(index)}, None) for index in range(count)]
+    assert [sum(shard.has(f"clip{number}.mp4") for shard in shards) for number in range(50)] == [1] * 50
+
+
+def test_schedulers_know_every_exit_code() -> None:
+    page = (ROOT / "docs" / "process.md").read_text("utf-8")
+    table = page.split("## Exit codes")[1].split("##")[0]
+    documented = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for code in row.split(",")}
+    rules = MANIFESTS["Job"]["spec"]["podFailurePolicy"]["rules"]
+    named = {code for rule in rules for code in rule.get("onExitCodes", {}).get("values", ())}
+    assert named == documented - {0}
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    actions = [rule["action"] for rule in yaml.safe_load(example)["podFailurePolicy"]["rules"]]
+    assert actions == [rule["action"] for rule in rules]
+
+
+def test_aws_batch_takes_the_requests() -> None:
+    definition, job = read("aws_batch/job_definition.json"), read("aws_batch/submit_job.json")
+    assert problems("batch", "RegisterJobDefinition", definition) == ""
+    assert problems("batch", "SubmitJob", job) == ""
+    assert job["jobDefinition"] == definition["jobDefinitionName"]
+    assert set(job["parameters"]) == set(definition["parameters"])
+    variables = {item["name"]: item["value"] for item in job["containerOverrides"]["environment"]}
+    shard = find_shard(load_job_settings(), variables | {"AWS_BATCH_JOB_ARRAY_INDEX": "3"}, None)
+    assert shard.count == job["arrayProperties"]["size"]
+    (example,) = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "process.md").read_text("utf-8"), re.DOTALL)
+    assert json.loads(example)["retryStrategy"] == definition["retryStrategy"]
+
+
+def test_step_functions_hand_sagemaker_a_request_that_it_takes() -> None:
+    machine = read("step_functions/process.asl.json")
+    states = machine["States"]
+    reached = {machine["StartAt"], *re.findall(r'"Next": "(\w+)"', json.dumps(machine))}
+    assert reached == set(states)
+    request = plain(states["Process"]["Parameters"])
+    assert problems("sagemaker", "CreateProcessingJob", request) == ""
+    job = load_job_settings()
+    assert request["ProcessingInputs"][0]["S3Input"]["LocalPath"] == job.input
+    assert request["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["LocalPath"] == job.output
+
+
+def plain(value: Any) -> Any:
+    """Return the parameters with a text for every path, as the state machine would fill it in."""
+    if isinstance(value, dict):
+        return {key.removesuffix(".$"): plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
