@@ -101,7 +101,7 @@ def test_words_are_in_order_and_where_the_speech_is(listener: Analyzer, tmp_path
     assert 39.7 <= second.start_seconds - len(himself) / RATE < 40.6
     for segment, end_seconds in ((first, 20 + len(himself) / RATE), (second, 40 + (len(himself) + len(unless)) / RATE)):
         assert end_seconds - 1.0 < segment.end_seconds <= end_seconds
-        assert segment.text == " ".join(word.text for word in segment.words)
+        assert segment.text.replace(" ", "") == "".join(word.text for word in segment.words)
         edges = [edge for word in segment.words for edge in (word.start_seconds, word.end_seconds)]
         assert edges == sorted(edges)
 
