@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -48,14 +48,14 @@ def test_the_arithmetic_fits_the_device(sm: int | None, arithmetic: str) -> None
     [
         ("auto", Look(None, "no NVIDIA driver was found"), False, ("cpu", "int8", "cpu: no NVIDIA driver was found")),
         ("cpu", Look(T4, "found Tesla T4"), False, ("cpu", "int8", "cpu: asked for by the setting")),
-        ("auto", Look(T4, "found Tesla T4"), False, ("cuda", "int8_float16", "cuda: found Tesla T4")),
+        ("auto", Look(T4, "found Tesla T4"), False, ("cuda", "int8_float16", "cuda: Tesla T4")),
         ("auto", Look(T4, "found Tesla T4"), True, ("cpu", "int8", "cpu: Tesla T4 could not be used: no cuBLAS")),
     ],
 )
 def test_a_gpu_is_used_where_it_can_be(
     monkeypatch: pytest.MonkeyPatch,
     executor: ThreadPoolExecutor,
-    device: str,
+    device: Literal["auto", "cpu"],
     look: Look,
     broken: bool,
     expected: tuple[str, str, str],
@@ -65,10 +65,9 @@ def test_a_gpu_is_used_where_it_can_be(
             raise BackendError("no cuBLAS")
         return where, arithmetic
 
-    monkeypatch.setattr(choose, "look_for_gpu", lambda: look)
     monkeypatch.setattr(choose, "Ctranslate2Model", opened)
     (spec,) = named(["whisper_base"], catalog())
-    placed = choose.place_model(spec, Path("model.bin"), device, "auto", executor, 2)
+    placed = choose.place_model(spec, Path("model.bin"), choose.Wishes(device), executor, 2, look)
     where, arithmetic, reason = expected
     assert placed.model == (where, arithmetic)
     assert (placed.backend, placed.device, placed.precision) == ("ctranslate2", where, arithmetic)
