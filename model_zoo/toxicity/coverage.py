@@ -13,7 +13,7 @@ from model_zoo.toxicity.pieces import SCREEN_DOMAIN, SPEECH_DOMAIN, WORDS, Piece
 from model_zoo.toxicity.rating import LABEL_KEYS, knows_heads
 from model_zoo.toxicity.schema import KEYS, Origin
 
-LISTED = ("profanity", "hate_speech")  # a listed word is enough for these, whatever the networks are
+LISTED = ("profanity", "hate_speech", "sexual")  # a listed word is enough for these, whatever the networks are
 NO_MODEL = "none of the models that ran knows it"
 NO_TEXT = f"needs speech (the domain {SPEECH_DOMAIN}), on-screen text (the domain {SCREEN_DOMAIN}) or a text file"
 
