@@ -152,8 +152,14 @@ class Service:
 
         self._running.add(ends)
         gone = asyncio.create_task(_left(request))
+        future = lane.submit(begun)
         try:
-            return await _attended(lane.submit(begun), gone, ends)
+            return await _attended(future, gone, ends)
+        except StuckError as error:
+            log.error("an analysis does not end; its worker is lost")  # noqa: TRY400 - where it is stuck is unknown
+            if lane.give_up(future):
+                self.health.fail(f"no analysis of {lane.name} ends: {error}")
+            raise
         except asyncio.CancelledError:
             ends.reason = "nobody waits for the answer"
             raise
@@ -187,7 +193,6 @@ async def _attended(future: Future[Result], gone: asyncio.Task[None], ends: Ends
     if future.cancelled():
         raise LaterError("no worker was free in time; try again later", retry_after_seconds=5)
     if not answered.done():
-        log.error("an analysis does not end; its worker is lost")
         raise StuckError("the analysis does not end; try another file")
     return answered.result()
 
