@@ -89,7 +89,7 @@ def _reach(models: Mapping[str, ModelSpec], origins: Sequence[Origin], unread: S
     if known:
         words += f", language {', '.join(known)}"
     if unread:
-        words += f"; {len(unread)} stretches of speech in {_named(unread)} were not rated"
+        words += f"; not rated: speech in {_named(unread)} (stretches: {len(unread)})"
     return words
 
 
