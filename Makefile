@@ -5,7 +5,7 @@ RUN := $(CURDIR)/.venv/bin
 export UV_PYTHON ?= $(PYTHON)
 export UV_PYTHON_DOWNLOADS ?= never
 
-.PHONY: demo test check format bench golden docs images images-gpu proof screenshot clean
+.PHONY: demo test check format bench tensorrt-check gpu-check golden docs images images-gpu proof screenshot clean
 
 demo: .venv/run-ready            ## analyze the sample video with every domain
 	@$(RUN)/reelwarden models pull
@@ -39,12 +39,20 @@ images-gpu: .venv/run-ready      ## build every image for NVIDIA GPUs; downloads
 proof:                           ## the README on a bare machine: a fresh container; needs docker
 	@tests/integration/clean_machine.sh
 
+tensorrt-check: .venv/dev-ready   ## build every default model with TensorRT-RTX, without a GPU; writes benchmarks/results/
+	@$(UV) sync --quiet --frozen --inexact --group tensorrt
+	@$(RUN)/python -m benchmarks.tensorrt_check
+
+gpu-check: .venv/dev-ready        ## on a machine with an NVIDIA GPU: measure all of its path; writes benchmarks/results/
+	@$(RUN)/python -m benchmarks.gpu_check
+
 golden: .venv/dev-ready          ## write the golden results anew; look at the diff before you commit it
 	@$(RUN)/python -m tests.golden.generate
 
 docs: .venv/dev-ready            ## write the generated pages anew
 	@$(RUN)/python -m tools.settings_page
 	@$(RUN)/python -m tools.benchmarks_page
+	@$(RUN)/python -m tools.tensorrt_page
 	@$(RUN)/python -m tools.policy_page
 	@$(RUN)/python -m tools.formats_page
 	@$(RUN)/python -m tools.images_page

@@ -98,7 +98,7 @@ class Batch(Entry):
 
 
 class Precision(Entry):
-    """How far outputs may move from fp32 in this precision."""
+    """How far final scores (0..1) may move from fp32; without a decoder, any value, as a share of the largest."""
 
     tolerance: float
 
@@ -178,7 +178,13 @@ class ModelSpec(WeightFile):
     labels: tuple[str, ...] = ()
     labels_file: str = ""  # one label a line, beside the manifest; read into `labels`
     batch: Batch = Batch()
-    precisions: dict[str, Precision] = Field(default_factory=lambda: {"fp32": Precision(tolerance=0.0)})
+    precisions: dict[str, Precision] = Field(
+        default_factory=lambda: {
+            "fp32": Precision(tolerance=0.0),
+            "fp16": Precision(tolerance=0.01),
+            "int8": Precision(tolerance=0.05),
+        }
+    )
     upstream_quality: tuple[Quality, ...] = ()
     coverage: tuple[CoverageEntry, ...] = ()
     conversion: Conversion | None = None

@@ -14,7 +14,7 @@ from model_zoo.manifest import ModelSpec
 from model_zoo.report import ModelFacts
 from model_zoo.values import Model
 from model_zoo.weights import ensure_all
-from serve.backends.choose import Placed, place_model
+from serve.backends.choose import Placed, Wishes, place_model
 from serve.settings import Settings
 
 Wrap = Callable[[ModelSpec, Model], Model]
@@ -31,6 +31,12 @@ class Ready:
 
     spec: ModelSpec
     placed: Placed
+    bare: Model  # without what is put in front of it
+
+    @property
+    def notes(self) -> str:
+        """What happened to the model since it was loaded, where its backend tells."""
+        return str(getattr(self.bare, "notes", ""))
 
     def loaded(self) -> Loaded:
         """Return what a domain sees of it."""
@@ -45,7 +51,7 @@ class Ready:
             licence=self.spec.licence.weights,
             backend=self.placed.backend,
             device=self.placed.device,
-            device_reason=self.placed.reason,
+            device_reason="; ".join(filter(None, (self.placed.reason, self.notes))),
             precision=self.placed.precision,
         )
 
@@ -78,7 +84,10 @@ def load_models(
     places = settings.weight_places()
     paths = ensure_all(list(chosen.values()), places)
     models: dict[str, dict[str, Ready]] = {domain.name: {} for domain in domains}
+    wishes = Wishes(
+        settings.device, settings.backend, settings.gpu_memory_share, settings.cuda_graphs, models=len(chosen)
+    )
     for (domain, role), spec in chosen.items():
-        placed = place_model(spec, paths[spec.name], settings.device, settings.backend, executor, settings.threads)
-        models[domain][role] = Ready(spec, replace(placed, model=wrap(spec, placed.model)))
+        placed = place_model(spec, paths[spec.name], wishes, executor, settings.threads)
+        models[domain][role] = Ready(spec, replace(placed, model=wrap(spec, placed.model)), placed.model)
     return models

@@ -15,7 +15,7 @@ def page() -> str:
     """Return the page's text."""
     results = [json.loads(path.read_text("utf-8")) for path in sorted((ROOT / "benchmarks" / "results").glob("*.json"))]
     parts = [NOTES.read_text("utf-8").rstrip()]
-    parts += [_section(result) for result in results]
+    parts += [_section(result) for result in results if "benchmark" in result]  # others have pages of their own
     return "\n\n".join(parts) + "\n"
 
 

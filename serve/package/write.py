@@ -46,9 +46,23 @@ class PackedFile:
 
 
 def check_replaceable(folder: Path) -> None:
-    """Raise UsageError where a folder holds something that is no package."""
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
+    """Raise UsageError where a package would take the place of anything but an earlier package."""
+    if not folder.exists():
+        return
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    if not folder.is_dir() or there - _listed(folder / MANIFEST):
         raise UsageError(f"{shown(str(folder))}: there is something in it that is no package; choose an empty folder")
+
+
+def _listed(manifest: Path) -> set[str]:
+    """Return the files of the package that a manifest describes, itself among them; none where it is none of ours."""
+    try:
+        document = json.loads(manifest.read_text("utf-8"))
+        if document["schema_version"] != SCHEMA:
+            return set()
+        return {MANIFEST, *(str(entry["path"]) for entry in document["files"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
 
 
 def write_package(

@@ -173,7 +173,7 @@ def _strangers(policy: Policy, vocabularies: Mapping[str, Vocabulary]) -> Iterat
 def _did_you_mean(word: str, known: Iterable[str]) -> str:
     by_small = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(word.casefold(), by_small, n=1, cutoff=0.6)
-    return f", did you mean {by_small[near[0]]!r}?" if near else ""
+    return f" (did you mean {by_small[near[0]]!r}?)" if near else ""
 
 
 def _refused(path: Path, tree: yaml.Node, problems: Iterable[Problem]) -> PolicyError:

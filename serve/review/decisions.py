@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -37,6 +38,8 @@ def read_decisions(name: str, text: str) -> Review:
         ) from error
     if not review.reviewer.strip():
         raise UsageError(f"{shown(name)}: reviewer={review.reviewer!r}: say who decided")
+    if not _is_time(review.reviewed_at):
+        raise UsageError(f"{shown(name)}: reviewed_at={review.reviewed_at!r}: write it as 2026-01-31T12:00:00Z")
     return review
 
 
@@ -60,6 +63,13 @@ def merged(report: Report, review: Review) -> Report:
                 f"{item.end_seconds:g} s: not in this report; export the decisions again"
             )
     return report.model_copy(update={"review": review})
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _without_nulls(value: Any) -> Any:

@@ -54,8 +54,12 @@ class Finding:
 
 def findings(report: Report) -> list[Finding]:
     """Return the most specific flagged segments, and every segment that the verdict rests on."""
-    found = {finding.key: finding for finding in (*_moderation(report), *_toxicity(report))}
+    # of two that only differ in their origin, the one that can be seen stands for both
+    flagged = sorted((*_moderation(report), *_toxicity(report)), key=lambda finding: finding.is_seen)
+    found = {finding.key: finding for finding in flagged}
     for reason in report.verdict.reasons if report.verdict else []:
+        if reason.kind != "segment":
+            continue
         key = (reason.domain, reason.label, reason.start_seconds, reason.end_seconds)
         finding = found.get(key) or _named_by(reason, report)
         if finding is not None:
@@ -67,14 +71,20 @@ def veiled(report: Report) -> list[Stretch]:
     """Return the stretches whose picture is hidden until somebody asks for it, in time order, none overlapping.
 
     A sample speaks for the time up to its neighbours, so that a stretch reaches one interval further at both ends.
-    Where a domain that flags has failed, nothing is known to be harmless.
+    What was not analyzed is hidden, and everything where a domain that flags has failed: nothing is known of it.
     """
+    hidden = [
+        (max(0.0, finding.start_seconds - finding.sample_seconds), finding.end_seconds + finding.sample_seconds)
+        for finding in findings(report)
+        if finding.is_seen
+    ]
+    beyond = length_seconds(report) + 1.0
     if any(error.domain in FLAGGING for error in report.errors):
-        return [(0.0, length_seconds(report))]
+        hidden.append((0.0, beyond))
+    elif report.decode.truncated or any(error.domain is None for error in report.errors):
+        hidden.append((report.decode.analyzed_seconds, beyond))
     joined: list[Stretch] = []
-    for finding in filter(lambda finding: finding.is_seen, findings(report)):
-        start = max(0.0, finding.start_seconds - finding.sample_seconds)
-        end = finding.end_seconds + finding.sample_seconds
+    for start, end in sorted(hidden):
         if joined and start <= joined[-1][1]:
             joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
         else:
@@ -107,7 +117,7 @@ def _toxicity(report: Report) -> Iterator[Finding]:
 
 
 def _named_by(reason: Reason, report: Report) -> Finding | None:
-    """Find the segment of any domain that a reason names; None for a reason that is no segment, like an error."""
+    """Find the segment of any domain that a reason names; None where the report has none like it."""
     part = report.domains.get(reason.domain)
     for segment in part.segments if part else []:
         if (segment.label, segment.start_seconds, segment.end_seconds) == (

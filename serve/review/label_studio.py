@@ -12,6 +12,7 @@ from serve.review.decisions import report_sha256
 from serve.review.findings import Finding, findings, length_seconds
 from serve.review.overlays import Overlay, overlays
 
+NOTHING_FOUND = "missed"  # a label to mark what the models did not see; a group without labels is refused
 DEFAULT_FRAME_RATE = 25.0  # of a container that does not say; Label Studio assumes the same
 
 
@@ -39,13 +40,15 @@ def label_studio_config(report: Report) -> str:
     """Return the labelling configuration, as XML, for tasks of the kind and with the labels of this report."""
     kind = _kind(report)
     view = ElementTree.Element("View")
-    labels = sorted({finding.label for finding in findings(report)})
+    labels = sorted({finding.label for finding in findings(report)}) or [NOTHING_FOUND]
+    boxes = sorted({overlay.label for overlay in _flagged_boxes(report)})
     if kind == "video":
         rate = f"{_frame_rate(report):g}"
         ElementTree.SubElement(view, "Video", {"name": "video", "value": "$video", "frameRate": rate, "muted": "true"})
         _with_labels(view, "TimelineLabels", "findings", "video", labels)
-        ElementTree.SubElement(view, "VideoRectangle", {"name": "box", "toName": "video"})
-        _with_labels(view, "Labels", "things", "video", sorted({overlay.label for overlay in _flagged_boxes(report)}))
+        if boxes:
+            ElementTree.SubElement(view, "VideoRectangle", {"name": "box", "toName": "video"})
+            _with_labels(view, "Labels", "things", "video", boxes)
     else:
         _with_labels(view, "Labels", "findings", "audio", labels)
         ElementTree.SubElement(view, "Audio", {"name": "audio", "value": "$audio"})

@@ -66,6 +66,7 @@ function wireStage() {
   byId("seek").max = String(data.length_seconds);
   byId("length").textContent = timeText(data.length_seconds);
   for (const part of all(".transport, #mute")) part.hidden = data.kind === "image";
+  for (const part of all("#blur, #grey, .divide, #boxes-label, #kinds")) part.hidden = !data.width;
   onTime(showVeil);
   onTime(showBoxes);
   onTime(showStill);
@@ -104,6 +105,7 @@ function wireFindings() {
       image.src = still.src;
       image.hidden = false;
     }
+    image.closest(".thumb").hidden = image.hidden;
   }
   for (const head of all(".finding-head")) head.addEventListener("click", () => select(Number(head.dataset.finding)));
   for (const button of all("[data-decide]")) {

@@ -55,7 +55,6 @@ def _data(report: Report, source: MediaSource, found: list[Finding]) -> dict[str
     video = report.media.video
     return {
         "report_sha256": report_sha256(report),
-        "name": report.media.name,
         "kind": report.media.kind,
         "url": source.url,
         "length_seconds": length_seconds(report),

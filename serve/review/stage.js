@@ -23,7 +23,7 @@ function openMedia() {
     stage.style.aspectRatio = `${data.width} / ${data.height}`;
     stage.style.maxWidth = `${(54 * data.width) / data.height}vh`;
   } else {
-    stage.style.aspectRatio = "16 / 5";
+    stage.style.aspectRatio = "16 / 3";
     byId("nothing").hidden = false;
     byId("nothing").textContent = "Sound without a picture";
   }
@@ -67,7 +67,7 @@ const hiddenKinds = new Set(kept.get("reelwarden.boxes.off")?.split(",") ?? []);
 
 function buildKinds() {
   const kinds = [...new Set(data.overlays.map((overlay) => overlay.domain))];
-  byId("boxes-label").hidden = kinds.length === 0;
+  if (!kinds.length) byId("boxes-label").hidden = true;
   for (const kind of kinds) {
     const button = document.createElement("button");
     button.type = "button";

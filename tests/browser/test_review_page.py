@@ -296,6 +296,15 @@ def test_a_single_picture_is_reviewed_without_a_clock(opened: Opened, tmp_path: 
     expect(page.get_by_role("button", name="Play")).to_be_hidden()
 
 
+def test_sound_alone_is_heard_and_has_no_switches_for_pictures(opened: Opened, tmp_path: Path) -> None:
+    name = "variants/demo_audio.m4a"
+    page = opened.open(write_page(demo_report(MEDIA / name), tmp_path, video=name))
+    expect(page.get_by_role("button", name="Mute")).to_be_visible()
+    expect(page.get_by_role("button", name="Blur flagged")).to_be_hidden()
+    page.keyboard.press("k")
+    assert video_seconds(page) == pytest.approx(21.5, abs=0.05)
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_sticks_out_of_the_window(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 844})

@@ -17,6 +17,7 @@ from model_zoo.manifest import Input, Licence, ModelSpec, SoundInput
 from model_zoo.values import Model
 from serve.backends.fake import FakeModel
 from serve.backends.onnx import OnnxModel
+from serve.backends.onnx_cuda import OnnxCudaModel, Target
 
 SIZE = 8
 SAMPLES = 100
@@ -87,6 +88,17 @@ def onnx_backend_of_sound(folder: Path, executor: ThreadPoolExecutor) -> Model:
     return OnnxModel(sound_spec(), path, executor, threads=2)
 
 
+def cuda_backend_up_to_the_device(folder: Path, executor: ThreadPoolExecutor) -> Model:
+    path = mean_of_channels(folder / "mean.onnx", TensorProto.FLOAT, [2, 3], ["batch", 3, SIZE, SIZE])
+    host = Target(provider="CPUExecutionProvider", memory="cpu")
+    return OnnxCudaModel(spec_of(dtype="float32", layout="NCHW"), path, host)
+
+
+def cuda_backend(folder: Path, executor: ThreadPoolExecutor) -> Model:
+    path = mean_of_channels(folder / "mean.onnx", TensorProto.FLOAT, [2, 3], ["batch", 3, SIZE, SIZE])
+    return OnnxCudaModel(spec_of(dtype="float32", layout="NCHW"), path, Target(most_bytes=1 << 30))
+
+
 def fake_backend(folder: Path, executor: ThreadPoolExecutor) -> Model:
     return FakeModel(spec_of(), {"scores": lambda pixels: pixels.astype(np.float32).mean(axis=(1, 2))})
 
@@ -98,6 +110,8 @@ def fake_backend_of_sound(folder: Path, executor: ThreadPoolExecutor) -> Model:
 BACKENDS: dict[str, Open] = {
     "onnxruntime": onnx_backend,
     "onnxruntime with a front": onnx_backend_with_front,
+    "onnxruntime, cuda up to the device": cuda_backend_up_to_the_device,
+    "onnxruntime, cuda": cuda_backend,
     "fake": fake_backend,
 }
 SOUND_BACKENDS: dict[str, Open] = {
@@ -132,7 +146,14 @@ class Taker:
         return rows.mean(axis=self.axes, dtype=np.float64).reshape(len(rows), -1)
 
 
-@pytest.fixture(params=[*BACKENDS, *SOUND_BACKENDS])
+NEEDS_GPU = {"onnxruntime, cuda"}
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=pytest.mark.gpu if name in NEEDS_GPU else ()) for name in (*BACKENDS, *SOUND_BACKENDS)
+    ]
+)
 def taker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Taker]:
     with ThreadPoolExecutor(2) as executor:
         if request.param in BACKENDS:

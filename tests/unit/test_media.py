@@ -136,10 +136,10 @@ def test_a_file_without_its_header_is_corrupt(media: Path) -> None:
         open_media(media / "variants" / "demo_nomoov.mp4", Limits())
 
 
-def test_text_is_not_media(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("It is a truth universally acknowledged\n" * 50)
-    with pytest.raises(UnsupportedMediaError, match=r"notes\.txt: not a known media container; convert it"):
-        open_media(tmp_path / "notes.txt", Limits())
+def test_text_by_another_name_is_not_media(tmp_path: Path) -> None:
+    (tmp_path / "notes.dat").write_text("It is a truth universally acknowledged\n" * 50)
+    with pytest.raises(UnsupportedMediaError, match=r"notes\.dat: not a known media container; convert it"):
+        open_media(tmp_path / "notes.dat", Limits())
 
 
 @pytest.mark.parametrize("name", ["play.m3u8", "play.mp4"])
@@ -227,11 +227,11 @@ def test_a_file_that_is_cut_off_is_found_out(tmp_path: Path) -> None:
 
 
 def test_folders_are_searched_and_other_files_in_them_passed_over(tmp_path: Path) -> None:
-    for name in ("b.mp4", "a/c.PNG", "a/notes.txt", "z.wav"):
+    for name in ("b.mp4", "a/c.PNG", "a/notes.dat", "z.wav"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
     assert find_media([tmp_path]) == [tmp_path / "a" / "c.PNG", tmp_path / "b.mp4", tmp_path / "z.wav"]
-    assert find_media([tmp_path / "a" / "notes.txt"]) == [tmp_path / "a" / "notes.txt"]
+    assert find_media([tmp_path / "a" / "notes.dat"]) == [tmp_path / "a" / "notes.dat"]
 
 
 def test_a_file_that_is_named_twice_is_found_once(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_a_file_that_is_named_twice_is_found_once(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_media_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "notes.dat").write_text("x")
     with pytest.raises(MediaNotFoundError, match="no media in this folder"):
         find_media([tmp_path])
 

@@ -129,11 +129,27 @@ def test_a_package_that_cannot_be_finished_leaves_the_old_one(
     assert [path.name for path in package.parent.iterdir()] == [package.name]
 
 
-def test_a_folder_with_something_else_in_it_is_not_replaced(report: Report, tmp_path: Path) -> None:
-    (tmp_path / "holiday.jpg").write_bytes(b"mine")
+@pytest.mark.parametrize("name", ["holiday.jpg", "manifest.json"])
+def test_a_folder_with_something_else_in_it_is_not_replaced(report: Report, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b'{"name": "an app of mine"}')
     with pytest.raises(UsageError, match="something in it that is no package"):
         write_package(tmp_path, report, open_media(DEMO, Limits()))
-    assert (tmp_path / "holiday.jpg").exists()
+    assert (tmp_path / name).exists()
+
+
+def test_a_file_beside_those_of_a_package_is_not_lost(report: Report, tmp_path: Path) -> None:
+    write_package(tmp_path / "p", report, open_media(DEMO, Limits()))
+    (tmp_path / "p" / "decisions.json").write_text("{}")
+    with pytest.raises(UsageError, match="something in it that is no package"):
+        write_package(tmp_path / "p", report, open_media(DEMO, Limits()))
+    assert (tmp_path / "p" / "decisions.json").exists()
+
+
+def test_a_file_is_not_replaced_by_a_package(report: Report, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("three years")
+    with pytest.raises(UsageError, match="no package"):
+        write_package(tmp_path / "thesis.txt", report, open_media(DEMO, Limits()))
+    assert (tmp_path / "thesis.txt").read_text() == "three years"
 
 
 def test_further_forms_are_listed_and_what_cannot_be_made_is_said(report: Report, tmp_path: Path) -> None:

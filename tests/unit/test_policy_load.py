@@ -60,8 +60,8 @@ def test_a_rule_may_be_one_word(tmp_path: Path) -> None:
 def test_a_misspelt_label_is_named_with_its_line_and_the_nearest_label(tmp_path: Path) -> None:
     text = HEAD + "domains:\n  moderation:\n    labels:\n      Violence: review\n      Explicit nuditty: block\n"
     assert problems(tmp_path, text) == [
-        "mine.yaml:8: domains.moderation.labels.Explicit nuditty: no label of moderation, did you mean "
-        "'Explicit Nudity'?"
+        "mine.yaml:8: domains.moderation.labels.Explicit nuditty: no label of moderation "
+        "(did you mean 'Explicit Nudity'?)"
     ]
 
 
@@ -77,7 +77,7 @@ def test_every_problem_is_listed_in_the_order_of_the_lines(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("domains:\n  moderashun: {any: block}\n", "mine.yaml:5: domains.moderashun: no such domain, did you mean"),
+        ("domains:\n  moderashun: {any: block}\n", "mine.yaml:5: domains.moderashun: no such domain (did you mean"),
         ("domains:\n  moderation: {levels: {4: block}}\n", "mine.yaml:5: domains.moderation.levels.4: no level"),
         ("domains:\n  moderation: {any: {review: 0.9, block: 0.5}}\n", "review (0.9) must not be above block (0.5)"),
         ("domains:\n  moderation: {any: block}\n  moderation: {}\n", "mine.yaml:6: 'moderation' stands here a second"),

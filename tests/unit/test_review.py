@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from model_zoo.errors import UsageError
 from model_zoo.report import Report, ReportedError
-from model_zoo.toxicity.schema import Passage
+from model_zoo.toxicity.schema import Passage, ToxicityPart, ToxicitySegment
 from model_zoo.verdict import Reason
 from serve.cli import app
 from serve.review import merged, page, read_decisions, report_sha256
@@ -22,7 +22,7 @@ from serve.review.page import clock, words
 from serve.review.source import MediaSource
 from serve.review.words import lines, pieces
 from tests.conftest import MEDIA
-from tests.review_reports import demo_report
+from tests.review_reports import demo_report, span
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,23 @@ def test_pictures_are_hidden_one_sample_beyond_what_is_seen_and_not_for_what_is_
 
 def test_everything_is_hidden_where_moderation_failed(report: Report) -> None:
     error = ReportedError(domain="moderation", type="RuntimeError", message="out of memory")
-    assert veiled(report.model_copy(update={"errors": [error]})) == [(0.0, 31.2)]
+    assert veiled(report.model_copy(update={"errors": [error]})) == [(0.0, 32.2)]
+
+
+def test_what_was_not_analyzed_is_hidden(report: Report) -> None:
+    decode = report.decode.model_copy(update={"truncated": True, "analyzed_seconds": 20.0})
+    assert veiled(report.model_copy(update={"decode": decode})) == [(14.0, 19.0), (20.0, 32.2)]
+    stopped = ReportedError(type="Stopped", message="pictures analyzed up to 18.50 s only: asked to")
+    early = report.decode.model_copy(update={"analyzed_seconds": 18.5})
+    assert veiled(report.model_copy(update={"decode": early, "errors": [stopped]})) == [(14.0, 32.2)]
+
+
+def test_of_the_same_words_said_and_shown_the_picture_is_hidden(report: Report) -> None:
+    both = [ToxicitySegment(**span("insult", 3.0, 5.0), origin=origin) for origin in ("screen", "speech")]
+    parts = {"toxicity": ToxicityPart(segments=both)}
+    changed = report.model_copy(update={"domains": parts, "verdict": None})
+    assert [finding.origin for finding in findings(changed)] == ["screen"]
+    assert len(veiled(changed)) == 1
 
 
 def test_labels_share_a_row_only_where_they_never_meet(report: Report) -> None:
@@ -155,6 +171,7 @@ def test_a_decision_on_a_segment_that_is_not_there_is_refused(report: Report) ->
         ("nonsense", "d.json: the file: Invalid JSON"),
         ("{}", "d.json: reviewer: Field required"),
         ('{"reviewer": " ", "reviewed_at": "", "report_sha256": "", "segments": []}', "say who decided"),
+        ('{"reviewer": "A", "reviewed_at": "noon", "report_sha256": "", "segments": []}', "reviewed_at='noon'"),
     ],
 )
 def test_a_file_that_holds_no_decisions_is_refused(text: str, message: str) -> None:

@@ -84,6 +84,13 @@ def test_the_configuration_names_what_the_task_refers_to(report: Report) -> None
     assert names["video"].get("frameRate") == "25"
 
 
+def test_a_configuration_has_no_group_without_labels(report: Report) -> None:
+    nothing = label_studio_config(report.model_copy(update={"domains": {}, "verdict": None}))
+    root = ElementTree.fromstring(nothing)  # noqa: S314
+    assert [element.tag for element in root] == ["Video", "TimelineLabels"]
+    assert [label.get("value") for label in root.iter("Label")] == ["missed"]
+
+
 def test_hostile_labels_stay_text_in_the_configuration() -> None:
     hostile = demo_report(MEDIA / "demo.mp4", hostile=True)
     moderation = hostile.domains["moderation"]

@@ -1,0 +1,188 @@
+"""Measure the whole GPU path on a machine with an NVIDIA GPU: `make gpu-check`.
+
+Writes benchmarks/results/gpu-NAME-DATE.json. Every figure carries the name of its GPU; a section that fails says so in
+the file and does not stop the others. Without a GPU it refuses: nothing is written that was not measured.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from benchmarks import gpu_sections as sections
+from benchmarks.tensorrt_check import default_models
+from model_zoo.errors import BackendError
+from serve.backends.onnx_cuda import Target, why_no_cuda
+from serve.decode.nvdec import NoNvdec, Nvdec, find_nvdec
+from serve.decode.paint import GpuBlock, GpuPainter
+from serve.devices import Gpu, look_for_gpu
+from serve.pipeline import Analyzer
+from serve.settings import load_settings
+
+RESULTS = Path(__file__).parent / "results"
+MEDIA = Path(__file__).parent.parent / "tests" / "media"
+SESSIONS = (1, 2, 4, 7)
+BATCHES = (1, 4, 8, 16, 32, 64)
+PACKAGES = ("onnxruntime-gpu", "onnxruntime", "pynvvideocodec", "cupy-cuda12x", "cupy-cuda13x", "av", "numpy")
+NO_GPU = 3
+
+
+def main(names: Sequence[str]) -> int:
+    """Run the named sections, or all."""
+    look = look_for_gpu()
+    if look.gpu is None:
+        print(f"gpu-check needs an NVIDIA GPU: {look.reason}. Nothing was measured or written.", file=sys.stderr)
+        return NO_GPU
+    with TemporaryDirectory(prefix="reelwarden-") as folder:
+        wanted = _sections(look.gpu, Path(folder))
+        results: dict[str, Any] = {"about": about(look.gpu)}
+        for name in names or wanted:
+            results[name] = attempt(wanted[name])
+            print(name, json.dumps(results[name])[:400], flush=True)
+    name = re.sub(r"[^a-z0-9]+", "-", look.gpu.name.lower()).strip("-")
+    path = RESULTS / f"gpu-{name}-{time.strftime('%Y-%m-%d')}.json"
+    path.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    print(f"wrote {path}")
+    return 0
+
+
+def attempt(section: Callable[[], Any]) -> Any:
+    """Return what a section found, or how it failed."""
+    try:
+        return section()
+    except Exception as error:  # noqa: BLE001 - a failure is a finding
+        return {"failed": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"}
+
+
+def about(gpu: Gpu) -> dict[str, Any]:
+    """Return the machine, the libraries and the commit."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    return {
+        "gpu": gpu.name,
+        "sm": gpu.sm,
+        "memory_bytes": gpu.memory_bytes,
+        "cuda_of_driver": gpu.cuda,
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "commit": commit,
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def _sections(gpu: Gpu, folder: Path) -> dict[str, Callable[[], Any]]:
+    threads = len(os.sched_getaffinity(0))
+    models = default_models()
+    target = Target(most_bytes=int(gpu.memory_bytes * 0.7))
+    detector = next(spec for spec in models if spec.name == "nanodet_g_416")
+    return {
+        "doctor": lambda: _doctor(),
+        "kernel_parity": lambda: sections.kernel_parity(GpuPainter(), _upload),
+        "kernel_speed": lambda: sections.kernel_speed(GpuPainter(), _upload, _copy_rate()),
+        "contracts": lambda: _contracts(),
+        "decode": lambda: sections.decode_rates(
+            sections.clips(folder, (1920, 1080), 300, ("h264", "hevc", "vp9", "av1")), _nvdec(), SESSIONS, threads
+        ),
+        "fallback": lambda: sections.fallback_cases(folder, _nvdec()),
+        "inference": lambda: sections.inference_rates(models, target, folder, BATCHES),
+        "out_of_memory": lambda: sections.out_of_memory(detector, Target(most_bytes=96 << 20)),
+        "pipeline": lambda: _pipeline(),
+        "memory": lambda: _memory_returned(),
+    }
+
+
+def _doctor() -> dict[str, Any]:
+    found = find_nvdec()
+    return {
+        "onnxruntime": why_no_cuda() or "can use the GPU",
+        "nvdec": found.reason if isinstance(found, NoNvdec) else "can be used",
+    }
+
+
+def _nvdec() -> Nvdec:
+    found = find_nvdec()
+    if isinstance(found, NoNvdec):
+        raise BackendError(found.reason)
+    return found
+
+
+def _upload(content: np.ndarray) -> GpuBlock:
+    import cupy
+
+    return GpuBlock(cupy.asarray(content.reshape(-1)))
+
+
+def _copy_rate() -> float:
+    """Return bytes read and written a second by a plain copy inside of the GPU's memory."""
+    import cupy
+
+    source, size = cupy.zeros(512 << 20, np.uint8), 512 << 20
+    target = cupy.empty_like(source)
+    cupy.copyto(target, source)
+    cupy.cuda.Device().synchronize()
+    start = time.perf_counter()
+    for _ in range(20):
+        cupy.copyto(target, source)
+    cupy.cuda.Device().synchronize()
+    return 20 * 2 * size / (time.perf_counter() - start)
+
+
+def _contracts() -> dict[str, Any]:
+    """Run the tests that are marked gpu."""
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "tests/contract", "tests/unit"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "REELWARDEN_REQUIRE": "gpu"}
+    )
+    return {"passed": done.returncode == 0, "summary": done.stdout.strip().splitlines()[-12:]}
+
+
+def _pipeline() -> dict[str, Any]:
+    """Analyze the sample clip with every visual domain, all on the GPU; the second run counts."""
+    settings = load_settings(
+        device="cuda", decoder="nvdec", domains="moderation,objects,labels,shots,faces", interval_seconds=0.2
+    )
+    with Analyzer(settings) as analyzer:
+        analyzer.analyze(MEDIA / "demo.mp4")
+        start = time.perf_counter()
+        report = analyzer.analyze(MEDIA / "demo.mp4")
+        seconds = time.perf_counter() - start
+    return {
+        "frames_decoded_per_second": round(report.decode.frames_decoded / seconds, 1),
+        "video_hours_per_hour": round(report.decode.analyzed_seconds / seconds, 1),
+        "backend": report.decode.backend,
+        "fallback": report.decode.fallback_reason,
+        "stage_seconds": report.run.stage_seconds,
+    }
+
+
+def _memory_returned() -> dict[str, Any]:
+    """Say how much of the GPU's memory a run keeps when it is over."""
+    import cupy
+
+    free_before = cupy.cuda.runtime.memGetInfo()[0]
+    _pipeline()
+    cupy.get_default_memory_pool().free_all_blocks()
+    return {"bytes_kept": int(free_before - cupy.cuda.runtime.memGetInfo()[0])}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,265 @@
+"""What gpu_check measures, section by section; each takes what it runs on, so that tests run it on stand-ins."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.__main__ import weights_of
+from export.precisions import as_fp16, simplified
+from model_zoo.manifest import ModelSpec
+from model_zoo.report import VideoFacts
+from model_zoo.values import View
+from serve.backends.onnx_cuda import OnnxCudaModel, Target
+from serve.decode.jobs import Colours, Finish, Layout, Surface, row_bytes
+from serve.decode.nvdec import Nvdec
+from serve.decode.paint import Painter
+from serve.decode.reading import Wanted, read
+from serve.limits import Limits
+from serve.media import open_media
+from tests.clips import write_clip
+from tests.twin import HostPainter, paint_with_numpy
+
+Upload = Callable[[np.ndarray], Any]  # host bytes -> something that keeps them on the device, with `.address`
+CODECS = {
+    "h264": ("clip_h264.mp4", {"codec": "libx264", "options": {"preset": "veryfast", "g": "60"}}),
+    "hevc": (
+        "clip_hevc.mp4",
+        {"codec": "libx265", "options": {"preset": "ultrafast", "x265-params": "log-level=none"}},
+    ),
+    "vp9": ("clip_vp9.webm", {"codec": "libvpx-vp9", "options": {"deadline": "realtime", "cpu-used": "8", "g": "60"}}),
+    "av1": ("clip_av1.mp4", {"codec": "libsvtav1", "options": {"preset": "12"}}),
+}
+
+
+def clips(folder: Path, size: tuple[int, int], frames: int, codecs: Sequence[str]) -> dict[str, Path]:
+    """Write one clip of each codec."""
+    made = {}
+    for codec in codecs:
+        name, how = CODECS[codec]
+        made[codec] = write_clip(folder / name, frames=frames, size=size, **how)
+    return made
+
+
+def kernel_parity(painter: Painter, upload: Upload, width: int = 1920, height: int = 1080) -> dict[str, Any]:
+    """Paint random surfaces on the device and with the twin on the host; give the largest difference of 255."""
+    found = {}
+    for name, view in {
+        "letterbox 640": View(640, 640, "letterbox", pad=114),
+        "stretch 224": View(224, 224),
+        "cover 224": View(224, 224, "cover", crop_share=0.875),
+    }.items():
+        noise = np.random.default_rng(7).integers(0, 256, (height * 3 // 2, width), np.uint8)
+        layout = Layout(view, _facts(width, height), Colours(1, full_range=False), Finish())
+        size = row_bytes(view, Finish())
+        there, here = upload(noise), HostPainter()
+        rows = []
+        for each, base in ((painter, there.address), (here, noise.ctypes.data)):
+            block = each.allocate(size)
+            job = layout.job(_surface(base, width, height), block.address)
+            paint_with_numpy(job) if each is here else each.paint(job)
+            rows.append(each.fetch(block, (view.height, view.width, 3)).astype(int))
+        found[name] = int(np.abs(rows[0] - rows[1]).max())
+    return {"largest_difference": found, "allowed": 2, "passed": max(found.values()) <= 2}
+
+
+def kernel_speed(
+    painter: Painter, upload: Upload, copy_bytes_per_second: float, *, surfaces: int = 16, rounds: int = 50
+) -> dict[str, Any]:
+    """Paint batches of 1080p surfaces into 640 x 640 rows; give bytes a second, and the share of a plain copy's."""
+    view, finish, (width, height) = (
+        View(640, 640, "letterbox"),
+        Finish("float16 NCHW", deviation=(255.0,) * 3),
+        (1920, 1080),
+    )
+    noise = np.random.default_rng(7).integers(0, 256, (height * 3 // 2, width), np.uint8)
+    kept = [upload(noise) for _ in range(surfaces)]
+    block = painter.allocate(surfaces * row_bytes(view, finish))
+    layout = Layout(view, _facts(width, height), Colours(1, full_range=False), finish)
+    jobs = np.concatenate(
+        [
+            layout.job(_surface(one.address, width, height), block.address + number * row_bytes(view, finish))
+            for number, one in enumerate(kept)
+        ]
+    )
+    painter.paint(jobs)
+    painter.fetch(block, (1,))
+    start = time.perf_counter()
+    for _ in range(rounds):
+        painter.paint(jobs)
+    painter.fetch(block, (1,))
+    seconds = (time.perf_counter() - start) / rounds
+    touched = surfaces * (noise.nbytes + 640 * 360 * 3 * 2)
+    rate = touched / seconds
+    return {
+        "surfaces_per_second": round(surfaces / seconds, 1),
+        "bytes_per_second": round(rate),
+        "copy_bytes_per_second": round(copy_bytes_per_second),
+        "share_of_copy": round(rate / copy_bytes_per_second, 3),
+        "goal_share": 0.6,
+    }
+
+
+def decode_rates(
+    paths: dict[str, Path], nvdec: Nvdec, sessions: Sequence[int], threads: int
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Decode every clip with so many sessions at once, all frames and one a second; the CPU beside it."""
+    return [
+        _rate(codec, path, interval, backend, count, nvdec, threads)
+        for codec, path in paths.items()
+        for interval in (0.0, 1.0)
+        for backend, counts in (("nvdec", sessions), ("cpu", (1,)))
+        for count in counts
+    ]
+
+
+def _rate(
+    codec: str, path: Path, interval: float, backend: str, count: int, nvdec: Nvdec, threads: int
+) -> dict[str, Any]:  # fmt: skip
+    media = open_media(path, Limits())
+
+    def one(_: int) -> Any:
+        with read(
+            media, [Wanted(View(320, 320), interval, 16)], backend=backend, threads=threads, nvdec=nvdec
+        ) as reading:
+            for _batch in reading:
+                pass
+        return reading.facts
+
+    one(0)  # sessions are open, and the file is in memory
+    start = time.perf_counter()
+    with ThreadPoolExecutor(count) as pool:
+        facts = list(pool.map(one, range(count)))
+    seconds = time.perf_counter() - start
+    return {
+        "codec": codec,
+        "interval_seconds": interval,
+        "asked": backend,
+        "ran": facts[0].backend,
+        "reason": facts[0].backend_reason,
+        "fallback": facts[0].fallback_reason,
+        "sessions": count,
+        "frames_decoded_per_second": round(sum(fact.frames_decoded for fact in facts) / seconds, 1),
+        "video_seconds_per_second": round(sum(fact.analyzed_seconds for fact in facts) / seconds, 1),
+    }
+
+
+def inference_rates(
+    specs: Sequence[ModelSpec], target: Target, folder: Path, batches: Sequence[int], seconds: float = 1.0
+) -> list[dict[str, Any]]:
+    """Run every model at every size of batch, in fp32 and fp16: rows a second, host to host."""
+    fixed = [spec for spec in specs if spec.input and spec.input.width and spec.input.height]
+    return [
+        _inference_rate(spec, precision, target, folder, batch, seconds)
+        for spec in fixed
+        for precision in ("fp32", "fp16")
+        for batch in batches
+    ]
+
+
+def _inference_rate(
+    spec: ModelSpec, precision: str, target: Target, folder: Path, batch: int, seconds: float
+) -> dict[str, Any]:
+    taken = spec.sees()
+    wide = spec.model_copy(update={"batch": spec.batch.model_copy(update={"most": batch})})
+    model = OnnxCudaModel(wide, _file(spec, precision, folder), target)
+    rows = np.random.default_rng(7).integers(0, 256, (batch, taken.height, taken.width, 3), np.uint8)
+    rate = batch * _repeat(lambda: model.run({taken.name: rows}), seconds)
+    return {
+        "model": spec.name,
+        "precision": precision,
+        "batch": batch,
+        "rows_per_second": round(rate, 1),
+        "notes": model.notes,
+    }
+
+
+def out_of_memory(spec: ModelSpec, target: Target) -> dict[str, Any]:
+    """Give a model too little memory for its batch; it must answer all the same, and say so."""
+    model = OnnxCudaModel(spec, weights_of(spec), target)
+    taken = spec.sees()
+    rows = np.zeros((spec.batch.most, taken.height, taken.width, 3), np.uint8)
+    answered = len(next(iter(model.run({taken.name: rows}).values())))
+    return {"rows": len(rows), "answered": answered, "said": model.notes}
+
+
+def fallback_cases(folder: Path, nvdec: Nvdec) -> dict[str, Any]:
+    """Decode what engines do not take or do not stand; frames must come all the same."""
+    options = {"x264-params": "keyint=12:bframes=2:log-level=none"}
+    cases = {
+        "10-bit H.264": write_clip(folder / "bits.mp4", frames=24, options=options, pixel_format="yuv420p10le"),
+        "odd sizes": write_clip(folder / "odd.mp4", frames=24, options=options, size=(322, 182)),
+        "truncated": write_clip(folder / "cut.ts", frames=48, options=options),
+    }
+    content = cases["truncated"].read_bytes()
+    cases["truncated"].write_bytes(content[: len(content) * 2 // 3])
+    two = folder / "two_sizes.ts"
+    two.write_bytes(
+        b"".join(
+            write_clip(folder / f"{width}.ts", frames=24, options=options, size=(width, height)).read_bytes()
+            for width, height in ((320, 192), (640, 384))
+        )
+    )
+    cases["size change"] = two
+    found = {}
+    for name, path in cases.items():
+        counts, facts = {}, None
+        for backend in ("cpu", "nvdec"):
+            with read(
+                open_media(path, Limits()), [Wanted(View(160, 96), 0, 8)], backend=backend, nvdec=nvdec
+            ) as reading:
+                counts[backend] = sum(len(frames) for _, frames in reading)
+            facts = reading.facts
+        assert facts is not None
+        found[name] = {
+            "frames": counts,
+            "same": counts["cpu"] == counts["nvdec"],
+            "ran": facts.backend,
+            "reason": facts.backend_reason,
+            "fallback": facts.fallback_reason,
+        }
+    return found
+
+
+def _file(spec: ModelSpec, precision: str, folder: Path) -> Path:
+    if precision == "fp32":
+        return weights_of(spec)
+    path = folder / f"{spec.name}.fp16.onnx"
+    if not path.exists():
+        path.write_bytes(as_fp16(simplified(weights_of(spec))).SerializeToString())
+    return path
+
+
+def _repeat(call: Callable[[], Any], seconds: float) -> float:
+    """Return calls a second, after two that are not counted."""
+    call()
+    call()
+    done, start = 0, time.perf_counter()
+    while done < 3 or time.perf_counter() - start < seconds:
+        call()
+        done += 1
+    return done / (time.perf_counter() - start)
+
+
+def _surface(base: int, width: int, height: int) -> Surface:
+    return Surface(base, base + width * height, width, width, width, height, wide=False)
+
+
+def _facts(width: int, height: int) -> VideoFacts:
+    return VideoFacts(
+        stream_index=0,
+        codec="h264",
+        width=width,
+        height=height,
+        coded_width=width,
+        coded_height=height,
+        rotation_degrees=0,
+        sample_aspect_ratio="1:1",
+        frame_rate=25.0,
+        start_seconds=0.0,
+    )

@@ -1,0 +1,136 @@
+"""Other precisions of an ONNX file: simplified fp32, fp16 with fp32 heads, INT8 as Q/DQ nodes that TensorRT takes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.version_converter
+import onnxruntime
+from onnx import TensorProto
+
+from model_zoo.errors import WeightsError
+from model_zoo.values import Tensor
+
+LEAST_OPSET = 13
+_HEAVY = {"Conv", "ConvTranspose", "MatMul", "Gemm", "LSTM", "GRU"}
+_QUANTIZED = ["Conv", "MatMul", "Gemm"]
+
+
+def simplified(path: Path) -> onnx.ModelProto:
+    """Fold constants, such as weights stored as float16, and drop what does nothing; standard operators only."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    with TemporaryDirectory(prefix="reelwarden-") as folder:
+        options.optimized_model_filepath = str(Path(folder, "simplified.onnx"))
+        try:
+            onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise WeightsError(f"{path}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from error
+        model = onnx.load(options.optimized_model_filepath)
+    opset = next(one.version for one in model.opset_import if one.domain in ("", "ai.onnx"))
+    # scales per channel came with opset 13
+    return model if opset >= LEAST_OPSET else onnx.version_converter.convert_version(model, LEAST_OPSET)
+
+
+def as_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model in float16; inputs, outputs, and all before the first and after the last heavy node stay fp32.
+
+    Normalisation at the front and scores at the back lose most in float16 and cost next to nothing.
+    """
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    named = onnx.ModelProto()
+    named.CopyFrom(model)
+    for number, node in enumerate(named.graph.node):
+        node.name = node.name or f"{node.op_type}_{number}"
+    kept = sorted(_light_ends(named))
+    converted: onnx.ModelProto = convert_float_to_float16(named, keep_io_types=True, node_block_list=kept)
+    return converted
+
+
+def as_int8(model: onnx.ModelProto, input_name: str, rows: Tensor) -> onnx.ModelProto:
+    """Return the model with Q/DQ nodes around its heavy operators, calibrated on rows (N, ...).
+
+    Symmetric, per channel, with float biases: TensorRT refuses 32-bit ones.
+    """
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.calibrate import CalibrationDataReader
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Rows(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self._rows: Iterator[Tensor] = iter(rows)
+
+        def get_next(self) -> dict[str, Tensor] | None:
+            row = next(self._rows, None)
+            return None if row is None else {input_name: row[None]}
+
+    logging.getLogger().setLevel(logging.ERROR)  # it advises what was done a line before
+    with TemporaryDirectory(prefix="reelwarden-") as folder:
+        plain, ready, done = (Path(folder, f"{name}.onnx") for name in ("plain", "ready", "done"))
+        onnx.save(model, plain)
+        quant_pre_process(plain, ready, skip_symbolic_shape=True, skip_optimization=True)
+        quantize_static(
+            ready,
+            done,
+            Rows(),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=_QUANTIZED,
+            per_channel=True,
+            activation_type=QuantType.QInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.MinMax,
+            extra_options={"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False},
+        )
+        return onnx.load(done)
+
+
+def runner(model: onnx.ModelProto) -> Callable[[str, Tensor], dict[str, Tensor]]:
+    """Return a function that runs a model on the CPU, a few rows at a time."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session: Any = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+
+    def run(name: str, rows: Tensor) -> dict[str, Tensor]:
+        parts = [session.run(names, {name: rows[start : start + 4]}) for start in range(0, len(rows), 4)]
+        return {key: np.concatenate(columns) for key, *columns in zip(names, *parts, strict=True)}
+
+    return run
+
+
+def _light_ends(model: onnx.ModelProto) -> set[str]:
+    """Name the nodes with no heavy one before, or none after them; and those that work on what is not float32."""
+    nodes = model.graph.node
+    heavy_before = _reached(nodes, reverse=False)
+    heavy_after = _reached(nodes, reverse=True)
+    return {
+        node.name
+        for node in nodes
+        if node.op_type not in _HEAVY and (node.name not in heavy_before or node.name not in heavy_after)
+    }
+
+
+def _reached(nodes: Any, *, reverse: bool) -> set[str]:
+    """Name the nodes that a heavy node leads to (or, in reverse, that lead to one)."""
+    marked: set[str] = set()
+    values: set[str] = set()
+    for node in reversed(nodes) if reverse else nodes:
+        inside, outside = (node.output, node.input) if reverse else (node.input, node.output)
+        if node.op_type in _HEAVY or any(name in values for name in inside if name):
+            marked.add(node.name)
+            values.update(name for name in outside if name)
+    return marked
+
+
+def float_biases(model: onnx.ModelProto) -> bool:
+    """Say whether no bias of a Q/DQ file is a 32-bit integer."""
+    wide = {weight.name for weight in model.graph.initializer if weight.data_type == TensorProto.INT32}
+    return not any(node.op_type == "DequantizeLinear" and node.input[0] in wide for node in model.graph.node)

@@ -1,0 +1,206 @@
+"""ONNX Runtime on an NVIDIA GPU: batches of a few fixed sizes, bound to memory of the device, halved when it is full.
+
+A batch is padded to the next of the sizes 1, 2, 4 ..., so that cuDNN searches and CUDA graphs are captured a few times
+only. ONNX Runtime gives every session a stream of its own; calls of several threads wait for each other.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from model_zoo.errors import BackendError
+from model_zoo.manifest import ModelSpec
+from model_zoo.values import Tensor, Tensors
+from serve.backends.contract import checked_rows
+from serve.backends.front import with_uint8_front
+
+PROVIDER = "CUDAExecutionProvider"
+_FULL = ("failed to allocate memory", "out of memory", "cuda failure 2:", "bfcarena", "cublas_status_alloc_failed")
+_NO_GRAPH = "-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where sessions run; the CPU stands in for a GPU where there is none, with all else the same."""
+
+    provider: str = PROVIDER
+    memory: str = "cuda"  # as ONNX Runtime names it
+    most_bytes: int | None = None  # of memory that one session may hold
+    graphs: bool = False  # capture CUDA graphs where shapes are fixed
+
+    def providers(self) -> list[Any]:
+        """Return what ONNX Runtime is told."""
+        if self.provider != PROVIDER:
+            return [self.provider]
+        options: dict[str, str] = {
+            "device_id": "0",
+            "arena_extend_strategy": "kSameAsRequested",  # by default the arena doubles, and starves other models
+            "cudnn_conv_algo_search": "HEURISTIC",  # an exhaustive search takes seconds for every size of batch
+            "enable_cuda_graph": str(int(self.graphs)),
+        }
+        if self.most_bytes is not None:
+            options["gpu_mem_limit"] = str(self.most_bytes)
+        return [(PROVIDER, options), "CPUExecutionProvider"]
+
+
+class OnnxCudaModel:
+    """Run an ONNX file on the first GPU."""
+
+    def __init__(self, spec: ModelSpec, path: Path, target: Target) -> None:
+        """Load `path`, whose pictures are made uint8 RGB. Raises BackendError, also where no GPU takes it."""
+        self._spec, self._target = spec, target
+        self._session = _open(spec, with_uint8_front(spec, path), target)
+        self._outputs = [output.name for output in self._session.get_outputs()]
+        missing = set(spec.outputs) - set(self._outputs)
+        if missing:
+            raise BackendError(
+                f"{spec.name}: {path.name} has outputs {self._outputs}, models.toml wants {sorted(missing)}"
+            )
+        self._fixed = spec.sound is not None or bool(spec.input and spec.input.width and spec.input.height)
+        self._most = max(1, spec.batch.most)
+        self._bound: dict[int, _Bound] = {}
+        self._lock = threading.Lock()
+        self._halved = ""
+
+    @property
+    def notes(self) -> str:
+        """Say what happened that a reader of the report should know; empty where nothing did."""
+        return self._halved
+
+    def run(self, tensors: Tensors) -> Tensors:
+        """Return every output with as many rows as the one input; raises BackendError for an input off the contract."""
+        rows = checked_rows(self._spec, tensors)
+        with self._lock:
+            parts = list(self._parts(rows))
+        return dict(zip(self._outputs, [np.concatenate(columns) for columns in zip(*parts, strict=True)], strict=True))
+
+    def _parts(self, rows: Tensor) -> Iterator[Sequence[Tensor]]:
+        """Yield the outputs of one part of the rows after the other; parts get smaller when the memory is full."""
+        if len(rows) == 0:  # the shapes of the outputs are still wanted
+            whole = self._infer(np.zeros((1, *rows.shape[1:]), rows.dtype))
+            yield [output[:0] for output in whole]
+        start = 0
+        while start < len(rows):
+            part = rows[start : start + self._most]
+            try:
+                outputs = self._infer(_padded(part, self._most))
+            except MemoryError as error:
+                self._halve(error)
+                continue
+            yield [output[: len(part)] for output in outputs]
+            start += len(part)
+
+    def _infer(self, rows: Tensor) -> Sequence[Tensor]:
+        """Run a padded batch; raises MemoryError where the GPU's memory is full, else BackendError."""
+        try:
+            if not self._fixed:
+                return _Bound(self._session, self._target, rows).run(rows)
+            if len(rows) not in self._bound:
+                self._bound[len(rows)] = _Bound(self._session, self._target, rows)
+            return self._bound[len(rows)].run(rows)
+        except Exception as error:
+            if any(word in str(error).lower() for word in _FULL):
+                raise MemoryError(_first_line(error)) from error
+            raise BackendError(f"{self._spec.name}: inference failed on {rows.shape}: {_first_line(error)}") from error
+
+    def _halve(self, error: MemoryError) -> None:
+        """Go on with batches half as large; raises BackendError where one row is too much already."""
+        self._bound.clear()  # they hold memory
+        if self._most == 1:
+            raise BackendError(
+                f"{self._spec.name}: the GPU's memory is full with a batch of 1 ({error}); run fewer domains on it, "
+                "or raise REELWARDEN_GPU_MEMORY_SHARE"
+            ) from error
+        self._most //= 2
+        self._halved = f"the GPU's memory was full, so at most {self._most} rows are run at once"
+
+
+class _Bound:
+    """Memory of the device for one size of batch, bound to the session's input and outputs."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, target: Target, rows: Tensor) -> None:
+        self._session, self._target = session, target
+        self._name = session.get_inputs()[0].name
+        self._names = [output.name for output in session.get_outputs()]
+        self._input = onnxruntime.OrtValue.ortvalue_from_shape_and_type(rows.shape, rows.dtype, target.memory, 0)
+        self._outputs: list[Any] | None = None
+        self._graph = _NO_GRAPH
+
+    def run(self, rows: Tensor) -> list[Tensor]:
+        """Copy rows to the device, run, and copy the outputs back."""
+        self._input.update_inplace(np.ascontiguousarray(rows))
+        if self._outputs is None:
+            return self._first()
+        self._call(dict(zip(self._names, self._outputs, strict=True)))
+        return [np.array(output.numpy()) for output in self._outputs]
+
+    def _first(self) -> list[Tensor]:
+        """Run once with memory of ONNX Runtime's choice, to learn the outputs' shapes, then keep memory of our own."""
+        answers = self._call({})
+        outputs = [np.array(answer.numpy()) for answer in answers]
+        self._outputs = [
+            onnxruntime.OrtValue.ortvalue_from_shape_and_type(output.shape, output.dtype, self._target.memory, 0)
+            for output in outputs
+        ]
+        if self._target.graphs:
+            self._graph = str(outputs[0].shape[0])  # addresses are fixed from now on: a graph can be captured
+        return outputs
+
+    def _call(self, into: Mapping[str, Any]) -> Sequence[Any]:
+        binding = self._session.io_binding()
+        binding.bind_ortvalue_input(self._name, self._input)
+        for name in self._names:
+            if name in into:
+                binding.bind_ortvalue_output(name, into[name])
+            else:
+                binding.bind_output(name, self._target.memory, 0)
+        options = onnxruntime.RunOptions()
+        if self._target.graphs:
+            options.add_run_config_entry("gpu_graph_id", self._graph)
+        self._session.run_with_iobinding(binding, options)
+        answers: Sequence[Any] = binding.get_outputs()
+        return answers
+
+
+def why_no_cuda() -> str | None:
+    """Say why this ONNX Runtime cannot use a GPU; None where it can, as far as its build tells."""
+    if PROVIDER in onnxruntime.get_available_providers():
+        return None
+    return f"onnxruntime {onnxruntime.__version__} is built for the CPU; install onnxruntime-gpu instead of it"
+
+
+def _open(spec: ModelSpec, content: bytes, target: Target) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = 1
+    try:
+        if target.provider == PROVIDER:
+            onnxruntime.preload_dlls(directory="")  # CUDA's libraries from their own packages
+        session = onnxruntime.InferenceSession(content, options, providers=target.providers())
+    except Exception as error:
+        raise BackendError(f"{spec.name}: ONNX Runtime cannot load it: {_first_line(error)}") from error
+    used = session.get_providers()[0]
+    if used != target.provider:  # it goes to the CPU with a warning only
+        raise BackendError(
+            f"{spec.name}: ONNX Runtime could not start its CUDA provider; are CUDA 12 and cuDNN 9 installed?"
+        )
+    return session
+
+
+def _padded(rows: Tensor, most: int) -> Tensor:
+    """Repeat the last row up to the next size of batch: the powers of 2 below `most`, and `most`."""
+    size = min(most, 1 << (len(rows) - 1).bit_length())
+    if size == len(rows):
+        return rows
+    return np.concatenate([rows, np.repeat(rows[-1:], size - len(rows), axis=0)])
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n", 1)[0]
