@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import backend, decode, memory, moderation, sampling
+from benchmarks import backend, decode, memory, moderation, sampling, serve, transcription
 
-for benchmark in (decode, sampling, backend, moderation, memory):
+for benchmark in (decode, sampling, backend, moderation, transcription, memory, serve):
     benchmark.main()

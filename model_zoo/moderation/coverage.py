@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from model_zoo.manifest import ModelSpec
+from model_zoo.moderation.language import hate_text_coverage
 from model_zoo.moderation.signals import BODY_PARTS, CONTENT_SIGNALS, GRADES, OTHER_DOMAINS, signals_of
 from model_zoo.moderation.sources import source_of
 from model_zoo.moderation.taxonomy import CONTENT_TYPES, LABELS, children
@@ -17,9 +18,10 @@ NO_MODEL = "none of the models that ran knows it"
 
 
 def coverage(models: Mapping[str, ModelSpec], parts: Mapping[str, DomainPart]) -> list[Coverage]:
-    """Return one entry for every label of the taxonomy, then one for every content type."""
+    """Return one entry for every label of the taxonomy, for our own labels, then for every content type."""
     known = _known(models, parts)
     labels = [known[name] if name in known else _from_children(name, known) for name in LABELS]
+    labels.append(hate_text_coverage(parts))
     return labels + [known.get(name, _missing(name)) for name in CONTENT_TYPES]
 
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from model_zoo.domain import Summary
 from model_zoo.manifest import ModelSpec
+from model_zoo.moderation.language import THREATENED, VISIBLE_HATE_TEXT, threats, visible_hate
 from model_zoo.moderation.schema import ContentTypeSegment, ModerationSegment
 from model_zoo.moderation.signals import BOX_SIGNALS, CONTENT_SIGNALS, FRAME_SIGNALS, GRADES, OTHER_DOMAINS, Signal
 from model_zoo.moderation.sources import source_of
-from model_zoo.moderation.taxonomy import LABELS, with_ancestors
+from model_zoo.moderation.taxonomy import ALL_LABELS, with_ancestors
 from model_zoo.ops.boxes import box_shares
 from model_zoo.ops.time import Seconds, SpanRule, box_series, score_series, segment_fields, spans, within
 from model_zoo.report import DomainPart, Evidence, Segment, Status, TrackPoint
@@ -57,19 +58,21 @@ class Series:
 
 def segments(summary: Summary) -> list[ModerationSegment]:
     """Return the findings and hints of one media file, in time order, parents before children."""
-    seen = [*_in_frames(summary), *_in_boxes(summary), *_in_other_domains(summary.parts)]
+    parts = summary.parts
+    seen = [*_in_frames(summary), *_in_boxes(summary), *_in_other_domains(parts), *_in_writing(parts)]
     grouped: dict[tuple[str, Status], list[Seen]] = defaultdict(list)
     for item in seen:
         for name in with_ancestors(item.label):
             regions = item.regions if name == item.label else ()
             grouped[name, item.status].append(replace(item, label=name, regions=regions))
     found = []
-    for label in LABELS:
+    for label in ALL_LABELS:
         findings = _united(grouped[label, "finding"])
         hints = _united(grouped[label, "hint"])
         found += [_supported(finding, hints) for finding in findings]
         found += [hint for hint in hints if not any(_overlap(hint.span, finding.span) for finding in findings)]
-    places = {label: place for place, label in enumerate(LABELS)}
+    found = [_threatened(item, parts) for item in found]
+    places = {label: place for place, label in enumerate(ALL_LABELS)}
     found.sort(key=lambda item: (item.span.start_seconds, places[item.label]))
     return [_segment(item) for item in found]
 
@@ -126,6 +129,20 @@ def _in_other_domains(parts: Mapping[str, DomainPart]) -> Iterable[Seen]:
                     grade="weak evidence",
                 )
                 yield Seen(meanings[segment.label], _span_of(segment), None, (evidence,))
+
+
+def _in_writing(parts: Mapping[str, DomainPart]) -> Iterable[Seen]:
+    """Turn hateful writing on the screen into what was seen."""
+    for segment, evidence in visible_hate(parts):
+        yield Seen(VISIBLE_HATE_TEXT, _span_of(segment), None, (evidence,))
+
+
+def _threatened(item: Seen, parts: Mapping[str, DomainPart]) -> Seen:
+    """Add the threats that were made at the time to what was seen of violence."""
+    if THREATENED not in with_ancestors(item.label):
+        return item
+    beside = [evidence for segment, evidence in threats(parts) if _overlap(item.span, _span_of(segment))]
+    return replace(item, evidence=_merged_evidence((*item.evidence, *beside)))
 
 
 def _frame_series(summary: Summary, signals: Mapping[str, Sequence[Signal]]) -> Iterable[Series]:
@@ -264,7 +281,7 @@ def _segment(item: Seen) -> ModerationSegment:
     grades = [
         evidence.grade for evidence in item.evidence if item.status == "hint" or evidence.grade != "weak evidence"
     ]
-    label = LABELS[item.label]
+    label = ALL_LABELS[item.label]
     return ModerationSegment(
         label=item.label,
         parent=label.parent,

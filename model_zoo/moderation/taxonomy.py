@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from model_zoo.moderation.language import VISIBLE_HATE_TEXT
+
 VERSION = "7.0"
 
 TREE: Mapping[str, Mapping[str, tuple[str, ...]]] = {  # level 1 -> level 2 -> level 3
@@ -83,11 +85,15 @@ def _labels() -> dict[str, Label]:
 
 
 LABELS: Mapping[str, Label] = _labels()  # by name, parents before children
+OWN_LABELS: Mapping[str, Label] = {  # beside the tree, in a namespace of their own
+    name: Label(name, None, 1) for name in (VISIBLE_HATE_TEXT,)
+}
+ALL_LABELS: Mapping[str, Label] = {**LABELS, **OWN_LABELS}
 
 
 def with_ancestors(name: str) -> tuple[str, ...]:
     """Return a label and everything above it, the label first."""
-    parent = LABELS[name].parent
+    parent = ALL_LABELS[name].parent
     return (name, *(with_ancestors(parent) if parent else ()))
 
 

@@ -13,7 +13,7 @@ from model_zoo.toxicity.pieces import SCREEN_DOMAIN, SPEECH_DOMAIN, WORDS, Piece
 from model_zoo.toxicity.rating import LABEL_KEYS, knows_heads
 from model_zoo.toxicity.schema import KEYS, Origin
 
-LISTED = ("profanity", "hate_speech")  # a listed word is enough for these, whatever the networks are
+LISTED = ("profanity", "hate_speech", "sexual")  # a listed word is enough for these, whatever the networks are
 NO_MODEL = "none of the models that ran knows it"
 NO_TEXT = f"needs speech (the domain {SPEECH_DOMAIN}), on-screen text (the domain {SCREEN_DOMAIN}) or a text file"
 
@@ -89,7 +89,7 @@ def _reach(models: Mapping[str, ModelSpec], origins: Sequence[Origin], unread: S
     if known:
         words += f", language {', '.join(known)}"
     if unread:
-        words += f"; {len(unread)} stretches of speech in {_named(unread)} were not rated"
+        words += f"; not rated: speech in {_named(unread)} (stretches: {len(unread)})"
     return words
 
 

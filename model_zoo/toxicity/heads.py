@@ -20,8 +20,8 @@ LISTS = (
     "profanity", "hate_speech", "reclaimed", "sexual", "insult", "violence_or_threat", "harassment_or_abuse",
 )  # fmt: skip
 OVERALL = "toxicity"
-_MOST_LOGIT, _LOGIT_SCALE = 6.0, 0.25  # so that all features are of like size
-_VECTOR_SCALE = 3.0
+_MOST_LOGIT, _LOGIT_SCALE = 6.0, 0.6  # a larger feature is held back less in training
+_VECTOR_SCALE = 0.8
 
 
 class Heads(BaseModel):

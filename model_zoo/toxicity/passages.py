@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from model_zoo.toxicity.lexicon import lexicon
@@ -23,6 +23,7 @@ class Stretch:
 
     text: str
     start: int
+    among: int = 1  # how many sentences of the text are rated by themselves, where it is one
 
     @property
     def words(self) -> int:
@@ -43,7 +44,8 @@ def stretches(text: str) -> list[Stretch]:
             joined[-1] = longer
         else:
             joined.append(sentence)
-    return joined + [sentence for sentence in sentences if sentence not in joined and sentence.words >= LEAST_WORDS]
+    alone = [sentence for sentence in sentences if sentence not in joined and sentence.words >= LEAST_WORDS]
+    return joined + [replace(sentence, among=len(alone)) for sentence in alone]
 
 
 def passages(text: str, parts: Sequence[Stretch], flagged: Mapping[str, Sequence[float]]) -> tuple[Passage, ...]:

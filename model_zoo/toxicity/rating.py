@@ -13,7 +13,7 @@ from model_zoo.manifest import ModelSpec
 from model_zoo.toxicity.heads import LISTS, OVERALL, features, heads
 from model_zoo.toxicity.lexicon import lexicon
 from model_zoo.toxicity.networks import CLASSIFIER, ENCODER, label_scores, sentence_vectors
-from model_zoo.toxicity.passages import FLAGGED, passages, stretches
+from model_zoo.toxicity.passages import FLAGGED, Stretch, passages, stretches
 from model_zoo.toxicity.plain import Plain, plain
 from model_zoo.toxicity.schema import KEYS, Key, Passage
 from model_zoo.values import Scores
@@ -46,7 +46,7 @@ class Rating:
 def rate(texts: Sequence[str], models: Mapping[str, Loaded]) -> list[Rating]:
     """Rate every text: it is as toxic as the worst of its stretches and sentences."""
     parts = [stretches(text) for text in texts]
-    flat = _scores([part.text for own in parts for part in own], models)
+    flat = _scores([part for own in parts for part in own], models)
     ratings, at = [], 0
     for text, own in zip(texts, parts, strict=True):
         rows = range(at, at := at + len(own))
@@ -66,11 +66,11 @@ def text_features(texts: Sequence[str], models: Mapping[str, Loaded]) -> NDArray
     return features(labels, vectors, _strengths(known))
 
 
-def _scores(texts: Sequence[str], models: Mapping[str, Loaded]) -> dict[str, list[float]]:
-    """Return the scores of each text by key, with the overall one."""
-    if not texts:
+def _scores(parts: Sequence[Stretch], models: Mapping[str, Loaded]) -> dict[str, list[float]]:
+    """Return the scores of each part by key, with the overall one."""
+    if not parts:
         return {}
-    known = [plain(text) for text in texts]
+    known = [plain(part.text) for part in parts]
     listed = dict(zip(LISTS, _strengths(known).T, strict=True))  # list -> (N,)
     labels = label_scores(models[CLASSIFIER], [text.text for text in known])
     by_label = {
@@ -84,13 +84,20 @@ def _scores(texts: Sequence[str], models: Mapping[str, Loaded]) -> dict[str, lis
         vectors = sentence_vectors(models[ENCODER], [text.text for text in known])
         found = heads().scores(features(labels, vectors, _strengths(known)))
         found["profanity"] = by_label["profanity"] * UNLISTED
-        found["sexual"] = np.maximum(found["sexual"], listed["sexual"])
+    among = np.array([part.among for part in parts], np.float32)
+    found = {key: discounted(scores, among) for key, scores in found.items()}
     found["profanity"] = np.maximum.reduce(
         [found.get("profanity", listed["profanity"]), listed["profanity"], listed["hate_speech"]]
     )
-    found["hate_speech"] = np.maximum(found.get("hate_speech", listed["hate_speech"]), listed["hate_speech"])
+    for key in ("hate_speech", "sexual"):
+        found[key] = np.maximum(found.get(key, listed[key]), listed[key])
     found[OVERALL] = np.maximum.reduce([found[key] for key in (OVERALL, *HARMFUL) if key in found])
     return {key: [round(float(score), 4) for score in scores] for key, scores in found.items()}
+
+
+def discounted(scores: Scores, among: Scores) -> Scores:
+    """Divide the odds of a sentence by the number of sentences: of many, some look bad by chance."""
+    return np.asarray(scores / (scores + (1 - scores) * among), np.float32)
 
 
 def knows_heads(models: Mapping[str, ModelSpec]) -> bool:

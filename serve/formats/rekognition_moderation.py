@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from model_zoo.moderation.schema import ContentTypeSegment, ModerationPart, ModerationSegment
 from model_zoo.report import Report, Segment
+from model_zoo.vocabulary import OWN_NAMESPACE
 from serve.formats.form import Form, as_json
 from serve.formats.rekognition_shape import (
     Json,
@@ -58,7 +59,12 @@ def _part(report: Report) -> ModerationPart:
 
 
 def _segments(part: ModerationPart) -> list[ModerationSegment]:
-    return [segment for segment in findings(part) if isinstance(segment, ModerationSegment)]
+    """Return the findings of the taxonomy; labels of our own are not Rekognition's."""
+    return [
+        segment
+        for segment in findings(part)
+        if isinstance(segment, ModerationSegment) and not segment.label.startswith(OWN_NAMESPACE)
+    ]
 
 
 def _label(segment: ModerationSegment, confidence: float) -> Json:

@@ -16,8 +16,9 @@ from serve.version import VERSION
 
 # Settings that change how an answer is come by, not what it is. Any other, also a new one, makes the work another.
 NOT_IN_THE_ANSWER = frozenset(
-    {"cache", "licences", "manifests", "model_dir", "models", "offline", "threads"}  # models are named by their sha256
-    | {"max_bytes", "max_pixels", "max_side", "max_duration_seconds"}  # they forbid or allow, and change nothing
+    {"cache", "licences", "manifests", "model_dir", "models", "offline", "shipped_weights"}  # models: by sha256
+    | {"threads", "gpu_memory_share"}
+    | {"max_bytes", "max_pixels", "max_side", "max_duration_seconds", "max_text_bytes", "max_texts"}  # allow or forbid
     | {"host", "port", "max_body_bytes", "deadline_seconds", "drain_seconds"}  # of the server alone
     | {"pictures_at_once", "videos_at_once", "most_waiting"}
 )

@@ -19,6 +19,7 @@ from model_zoo.errors import DeviceLostError, MediaError, ReelwardenError, Tempo
 from model_zoo.report import Report
 from serve.album import Album
 from serve.asked import Asked
+from serve.doctor import examine, in_one_line
 from serve.fetching import Fetcher
 from serve.formats import render
 from serve.formats.own import JSON
@@ -175,6 +176,7 @@ class _Worker:
         with self._loading:
             if self._analyzer is None:
                 self._analyzer = Analyzer(self._task.settings)
+                log.info("doctor", extra={"fields": in_one_line(examine(self._task.settings, thorough=False))})
             return self._analyzer
 
     def _check_halt(self) -> None:

@@ -29,6 +29,7 @@ class Lane:
         self._executor = ThreadPoolExecutor(at_once, thread_name_prefix=f"analyze-{name}")
         self._futures: set[Future[object]] = set()
         self._mean_seconds = 1.0
+        self._lost: set[Future[object]] = set()
 
     @property
     def full(self) -> bool:
@@ -60,6 +61,12 @@ class Lane:
         future.add_done_callback(self._futures.discard)
         return future
 
+    def give_up(self, future: Future[Result]) -> bool:
+        """Count a worker as lost until its work ends after all; say whether no worker is left."""
+        self._lost.add(future)  # type: ignore[arg-type]
+        self._lost = {lost for lost in self._lost if not lost.done()}
+        return len(self._lost) >= self._at_once
+
     def cancel_waiting(self) -> None:
         """Cancel what no worker has begun."""
         for future in tuple(self._futures):
@@ -68,4 +75,4 @@ class Lane:
     def close(self) -> bool:
         """Take no more work and say whether every worker is free."""
         self._executor.shutdown(wait=False, cancel_futures=True)
-        return not self._futures
+        return all(future.done() for future in tuple(self._futures))

@@ -18,6 +18,7 @@ from serve.media import open_media
 from serve.review import media_source, page
 from serve.review.source import MOST_EMBEDDED_BYTES
 from serve.web.intake import wants_page
+from serve.web.refusals import NoResultError
 
 JSON_FORM = FORMS["json"]
 PAGE_TYPE = "text/html; charset=utf-8"
@@ -56,13 +57,21 @@ def line_output(form_name: str | None, domains: tuple[str, ...]) -> Output:
 
 
 def _written(form: Form, report: Report) -> bytes:
-    return report.model_dump_json().encode() if form is JSON_FORM else render(form, report).encode()
+    return report.model_dump_json().encode() if form is JSON_FORM else _rendered(form, report).encode()
 
 
 def _one_line(form: Form, report: Report) -> bytes:
     if form is JSON_FORM:
         return report.model_dump_json().encode()
-    return json.dumps(json.loads(render(form, report)), ensure_ascii=False).encode()
+    return json.dumps(json.loads(_rendered(form, report)), ensure_ascii=False).encode()
+
+
+def _rendered(form: Form, report: Report) -> str:
+    """Return the report in a form; that its domain was asked for is known by now, so a lack of results is ours."""
+    try:
+        return render(form, report)
+    except FormError as error:
+        raise NoResultError(str(error)) from error
 
 
 def _page(report: Report, path: Path, limits: Limits) -> bytes:

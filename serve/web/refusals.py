@@ -62,6 +62,12 @@ class UndecodableError(RefusedError):
     status = 422
 
 
+class NoResultError(RefusedError):
+    """The domain that the output form speaks of failed or was not reached in time."""
+
+    status = 500
+
+
 class StuckError(RefusedError):
     """An analysis did not end although it was told to."""
 

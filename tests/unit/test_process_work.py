@@ -34,7 +34,7 @@ def test_a_setting_that_may_change_an_answer_is_other_work(settings: dict[str, o
     "settings",
     [
         *({"threads": 3}, {"cache": "/elsewhere"}, {"offline": True}, {"max_bytes": 9}),
-        *({"fetch_from": "s3://a"}, {"port": 9}),
+        *({"fetch_from": "s3://a"}, {"port": 9}, {"shipped_weights": "/opt"}),
     ],
 )
 def test_a_setting_that_cannot_is_the_same_work(settings: dict[str, object]) -> None:

@@ -112,7 +112,7 @@ def test_silence_is_covered_when_somebody_listened() -> None:
 def test_speech_in_another_language_is_not_rated_and_coverage_says_so() -> None:
     part = rated(speech(said("du Idiot", 1.0, "de"), said("hello", 5.0)))
     assert [text.text for text in part.texts] == ["hello"]
-    assert "1 stretches of speech in de were not rated" in (coverage_of(part)["insult"].reason or "")
+    assert "not rated: speech in de (stretches: 1)" in (coverage_of(part)["insult"].reason or "")
 
 
 def test_a_film_all_in_another_language_is_not_covered() -> None:

@@ -95,3 +95,8 @@ def test_a_key_without_a_listed_word_points_to_the_sentence_that_is_flagged() ->
     scores = [0.9 if "must go" in part.text else 0.1 for part in parts]
     (place,) = passages(text, parts, {"hate_speech": scores})
     assert text[place.start : place.end] == "They are not like us and must go."
+
+
+def test_a_sentence_knows_among_how_many_it_is_and_a_stretch_stands_for_itself() -> None:
+    parts = stretches("I will find you! They went home. It is late now.")
+    assert [(part.words, part.among) for part in parts] == [(11, 1), (4, 3), (3, 3), (4, 3)]

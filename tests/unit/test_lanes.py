@@ -1,0 +1,44 @@
+"""Places are bounded; workers that never come back are counted."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from serve.web.lanes import Lane
+from serve.web.refusals import LaterError, answer
+
+
+def test_a_full_lane_refuses_with_a_time_to_come_again() -> None:
+    lane = Lane("videos", at_once=1, waiting=1)
+    with lane.place(), lane.place():
+        assert lane.full
+        with pytest.raises(LaterError, match="2 requests for videos") as refused, lane.place():
+            pass
+        assert 1 <= int(answer(refused.value).headers["retry-after"]) <= 60
+    assert not lane.full
+
+
+def test_waiting_work_can_be_cancelled_and_running_work_not() -> None:
+    lane, go = Lane("videos", at_once=1, waiting=1), threading.Event()
+    running, waiting = lane.submit(go.wait), lane.submit(go.wait)
+    while not running.running():
+        pass
+    lane.cancel_waiting()
+    go.set()
+    assert running.result(10)
+    assert waiting.cancelled()
+
+
+def test_a_lane_whose_every_worker_hangs_says_so_until_one_comes_back() -> None:
+    lane, go = Lane("videos", at_once=2, waiting=0), threading.Event()
+    stuck = [lane.submit(go.wait) for _ in range(2)]
+    assert not lane.give_up(stuck[0])
+    assert lane.give_up(stuck[1])
+    assert not lane.close()
+    go.set()
+    for future in stuck:
+        future.result(10)
+    assert not lane.give_up(stuck[0])
+    assert lane.close()
