@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.requests import Request
 
-from model_zoo.errors import DeviceLostError, FetchRefusedError, ReelwardenError
+from model_zoo.errors import DeviceLostError, FetchRefusedError
 from serve.asked import Asked, Stop
 from serve.logs import request_id
 from serve.metrics import LOAD_SECONDS, count
@@ -188,12 +188,12 @@ async def _attended(future: Future[Result], gone: asyncio.Task[None], ends: Ends
         ends.reason = "the client has left"
     if not answered.done() and not future.cancel():
         await asyncio.wait({answered}, timeout=MOST_STUCK_SECONDS)
+    if not answered.done() and not future.cancelled():
+        raise StuckError("the analysis does not end; try another file")
     if gone.done():
         raise ClientLeftError("the client left before its answer was there")
     if future.cancelled():
         raise LaterError("no worker was free in time; try again later", retry_after_seconds=5)
-    if not answered.done():
-        raise StuckError("the analysis does not end; try another file")
     return answered.result()
 
 
@@ -207,8 +207,3 @@ async def _left(request: Request) -> None:
     """Return once the client is gone; the body has been read by now."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-def exit_code_of(error: BaseException) -> int:
-    """Return what the process ends with when loading failed."""
-    return error.exit_code if isinstance(error, ReelwardenError) else 1

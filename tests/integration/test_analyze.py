@@ -45,7 +45,7 @@ def demo_report(tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 
 def test_the_demo_gives_findings_of_every_domain(demo_report: Report) -> None:
-    names = ["moderation", "objects", "labels", "shots", "faces", "sounds", "text", "transcription"]
+    names = ["moderation", "objects", "labels", "shots", "faces", "sounds", "text", "transcription", "toxicity"]
     assert list(demo_report.domains) == names
     assert demo_report.complete
     found = {segment.label for segment in demo_report.domains["objects"].segments}

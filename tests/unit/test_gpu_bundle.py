@@ -1,0 +1,56 @@
+"""The bundle for a GPU machine without a network: one GPU's code is kept, and parts are small enough."""
+
+from __future__ import annotations
+
+import random
+import struct
+import tarfile
+from pathlib import Path
+
+from tools.gpu_bundle import FAT_BINARY, keep_machine_code, pack, parts
+
+PTX, CODE = 1, 2
+
+
+def fat_binary(*entries: tuple[int, int, bytes]) -> bytes:
+    body = b"".join(
+        struct.pack("<HHIQ", kind, 0x101, 64, len(code)) + bytes(12) + struct.pack("<I", sm) + bytes(32) + code
+        for kind, sm, code in entries
+    )
+    return FAT_BINARY + struct.pack("<HHQ", 1, 16, len(body)) + body
+
+
+def test_only_the_machine_code_of_one_gpu_is_kept_and_nothing_moves() -> None:
+    library = b"before" + fat_binary((CODE, 75, b"A" * 40), (CODE, 90, b"B" * 40), (PTX, 90, b"C" * 40)) + b"after"
+    trimmed = keep_machine_code(library, 90)
+    assert len(trimmed) == len(library)
+    assert trimmed == library.replace(b"A" * 40, bytes(40)).replace(b"C" * 40, bytes(40))
+
+
+def test_every_fat_binary_of_a_library_is_trimmed_and_a_lone_magic_is_left() -> None:
+    library = FAT_BINARY + b"\xff" * 20 + fat_binary((CODE, 75, b"A" * 8)) + fat_binary((CODE, 90, b"B" * 8))
+    assert keep_machine_code(library, 90) == library.replace(b"A" * 8, bytes(8))
+
+
+def test_parts_are_few_and_none_is_too_large() -> None:
+    files = [(Path(str(number)), size) for number, size in enumerate((50, 30, 30, 20, 9, 1))]
+    found = parts(files, 60)
+    sizes = dict(files)
+    assert sorted(path for part in found for path in part) == sorted(sizes)
+    assert [sum(sizes[path] for path in part) for part in found] == [60, 60, 20]
+
+
+def test_what_is_packed_comes_out_again(tmp_path: Path) -> None:
+    made = random.Random(7)  # noqa: S311 - content that does not compress
+    for number in range(6):
+        path = tmp_path / "in" / "package" / f"{number}.bin"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(made.randbytes(20_000))
+    written = pack(tmp_path / "in", tmp_path / "out", 50_000)
+    assert len(written) == 3
+    for part in written:
+        assert part.stat().st_size < 50_000
+        with tarfile.open(part) as archive:
+            archive.extractall(tmp_path / "back", filter="data")
+    for path in (tmp_path / "in").rglob("*.bin"):
+        assert (tmp_path / "back" / path.relative_to(tmp_path / "in")).read_bytes() == path.read_bytes()
