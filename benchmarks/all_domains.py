@@ -75,7 +75,7 @@ def every_second() -> Iterator[np.ndarray]:
         stream.thread_type = "AUTO"
         for frame in container.decode(stream):
             if frame.time >= count:
-                yield frame.to_ndarray(format="rgb24")
+                yield np.ascontiguousarray(frame.to_ndarray(format="rgb24"))
                 count += 1
 
 
