@@ -56,6 +56,7 @@ docs: .venv/dev-ready            ## write the generated pages anew
 	@$(RUN)/python -m tools.policy_page
 	@$(RUN)/python -m tools.formats_page
 	@$(RUN)/python -m tools.images_page
+	@$(RUN)/python -m tools.readme_figures
 
 screenshot: demo                 ## take the picture of the review page for the docs; needs /usr/bin/chromium
 	@$(RUN)/python -m tools.review_screenshot

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import backend, decode, memory, moderation, sampling, serve, transcription
+from benchmarks import all_domains, backend, decode, memory, moderation, sampling, serve, transcription
 
-for benchmark in (decode, sampling, backend, moderation, transcription, memory, serve):
+for benchmark in (decode, sampling, backend, moderation, transcription, all_domains, memory, serve):
     benchmark.main()
