@@ -25,7 +25,6 @@ HARDENED = (
     "--security-opt=no-new-privileges",
     "--shm-size=64m",
 )
-SUBNET = "172.31.211.0/24"
 
 
 def name_of(image: Image) -> str:
@@ -102,6 +101,7 @@ class Fence:
     """A network whose containers reach nothing but this host, and every packet that tried is counted."""
 
     name: str
+    subnet: str
 
     @property
     def option(self) -> str:
@@ -112,7 +112,7 @@ class Fence:
         """Return how many packets wanted to leave."""
         for line in run("iptables", "-nvxL", "DOCKER-USER").stdout.splitlines():
             fields = line.split()
-            if SUBNET in fields and "DROP" in fields:
+            if self.subnet in fields and "DROP" in fields:
                 return int(fields[0])
         raise AssertionError("the counting rule is gone")
 
@@ -120,9 +120,11 @@ class Fence:
 @contextmanager
 def fence() -> Iterator[Fence]:
     """Put up the network and its counting rule, and take both away again; needs root."""
-    made = Fence(f"reelwarden-test-{uuid.uuid4().hex[:8]}")
-    rule = ("DOCKER-USER", "-s", SUBNET, "-j", "DROP")
-    run("docker", "network", "create", f"--subnet={SUBNET}", made.name)
+    name = f"reelwarden-test-{uuid.uuid4().hex[:8]}"
+    run("docker", "network", "create", name)
+    subnet = run("docker", "network", "inspect", "--format={{(index .IPAM.Config 0).Subnet}}", name).stdout.strip()
+    made = Fence(name, subnet)
+    rule = ("DOCKER-USER", "-s", subnet, "-j", "DROP")
     run("iptables", "-I", *rule)
     try:
         yield made
