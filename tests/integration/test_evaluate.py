@@ -160,7 +160,7 @@ def test_the_cards_say_what_is_measured(folder: str, rich_media: Path, monkeypat
         assert measured.merged(said, by_model(found, quality.SOURCE), quality.SOURCE) == said
 
 
-@pytest.mark.parametrize("domain", ["faces", "objects", "text", "shots"])
+@pytest.mark.parametrize("domain", ["faces", "objects", "text", "shots", "transcription"])
 def test_the_card_of_a_domain_shows_its_figures(domain: str) -> None:
     assert measured.card(domain) == measured.card_path(domain).read_text("utf-8")
 
