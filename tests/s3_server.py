@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -28,6 +29,7 @@ def s3_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     try:
+        httpx.post(f"{environment['AWS_ENDPOINT_URL']}/moto-api/reset")  # servers of one process share what they hold
         client = boto3.session.Session().client("s3")
         client.create_bucket(Bucket="clips")
         yield client

@@ -17,9 +17,9 @@ from tests.review_reports import demo_report
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # playwright leaves an event loop running, which other tests must not meet
 def browser() -> Iterator[Browser]:
-    """Start the browser once."""
+    """Start the browser once for a file of tests."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
         yield browser

@@ -39,15 +39,15 @@ def test_a_name_that_is_not_utf_8_can_be_reported(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("limits", [Limits(), Limits(max_bytes=1)])
 def test_a_name_cannot_write_to_the_terminal(tmp_path: Path, limits: Limits) -> None:
-    odd = tmp_path / "two\nlines\x1b[31m.txt"
+    odd = tmp_path / "two\nlines\x1b[31m.mp4"
     odd.write_text("It is a truth universally acknowledged\n" * 50)
-    with pytest.raises(MediaError, match=r"two\\nlines\\x1b\[31m\.txt: ") as error:
+    with pytest.raises(MediaError, match=r"two\\nlines\\x1b\[31m\.mp4: ") as error:
         open_media(odd, limits)
     assert str(error.value).isprintable()
 
 
 def test_the_suggested_command_can_be_pasted(tmp_path: Path) -> None:
-    odd = tmp_path / "it's; rm -rf x.txt"
+    odd = tmp_path / "it's; rm -rf x.nfo"
     odd.write_text("It is a truth universally acknowledged\n" * 50)
     with pytest.raises(UnsupportedMediaError) as error:
         open_media(odd, Limits())
