@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Generator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,6 +23,10 @@ def _answers(*command: str) -> bool:
         shutil.which(command[0]) is not None
         and subprocess.run(command, capture_output=True, check=False).returncode == 0
     )
+
+
+hypothesis.settings.register_profile("no deadline", deadline=None)  # how busy a machine is proves nothing
+hypothesis.settings.load_profile("no deadline")
 
 
 NEEDS = {
