@@ -1,5 +1,6 @@
 """The entry of the command `reelwarden`: also `python -m serve`."""
 
+import signal
 import sys
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -7,9 +8,18 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 def main() -> None:
     """Run the command line; an interruption is no crash, also while libraries are loaded."""
+    interruptions: list[int] = []
+
+    def interrupt(number: int, _frame: object) -> None:
+        interruptions.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
     try:
         sys.exit(_run(sys.argv[1:]))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Exception):
+        if not interruptions:  # a native library turns an interruption of its loading into another exception
+            raise
         sys.stderr.write("interrupted\n")
         sys.exit(INTERRUPTED)
 
