@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import statistics
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -91,26 +92,29 @@ def test_c08_c09_every_kind_of_media_gives_a_report_in_time(http: httpx.Client, 
 
 
 def test_c10_c11_four_requests_at_once_are_served_while_ping_stays_quick(http: httpx.Client, url: str) -> None:
-    def analyze(_number: int) -> int:
-        return httpx.post(
-            f"{url}/invocations",
-            content=CLIP.read_bytes(),
-            headers={"Content-Type": "video/mp4"},
-            timeout=120,
-            trust_env=False,
-        ).status_code
+    enough = threading.Event()
+
+    def analyze_until_enough(_number: int) -> set[int]:
+        statuses = set()
+        while not enough.is_set():
+            headers = {"Content-Type": "video/mp4"}
+            answer = httpx.post(
+                f"{url}/invocations", content=CLIP.read_bytes(), headers=headers, timeout=120, trust_env=False
+            )
+            statuses.add(answer.status_code)
+        return statuses
 
     http.get("/ping")
     with ThreadPoolExecutor(4) as pool:
-        answers = [pool.submit(analyze, number) for number in range(4)]
+        answers = [pool.submit(analyze_until_enough, number) for number in range(4)]
         pings = []
-        while not all(answer.done() for answer in answers):
+        while len(pings) < 20:
             start = time.perf_counter()
             assert http.get("/ping").status_code == 200
             pings.append(time.perf_counter() - start)
             time.sleep(0.02)
-    assert [answer.result() for answer in answers] == [200] * 4
-    assert len(pings) > 5
+        enough.set()
+    assert [answer.result() for answer in answers] == [{200}] * 4
     assert statistics.median(pings) < PING_SECONDS  # its own time; the slowest waits for the machine, too
     assert max(pings) < 2.0
 
