@@ -5,7 +5,7 @@ RUN := $(CURDIR)/.venv/bin
 export UV_PYTHON ?= $(PYTHON)
 export UV_PYTHON_DOWNLOADS ?= never
 
-.PHONY: demo test check format bench tensorrt-check gpu-check golden docs images images-gpu proof screenshot clean
+.PHONY: demo test check format bench tensorrt-check export-check gpu-check golden docs images images-gpu proof screenshot clean
 
 demo: .venv/run-ready            ## analyze the sample video with every domain
 	@$(RUN)/reelwarden models pull
@@ -43,6 +43,11 @@ tensorrt-check: .venv/dev-ready   ## build every default model with TensorRT-RTX
 	@$(UV) sync --quiet --frozen --inexact --group tensorrt
 	@$(RUN)/python -m benchmarks.tensorrt_check
 
+export-check: $(UV)               ## checkpoints against their libraries; some GB into .venv-export; writes benchmarks/results/
+	@UV_PROJECT_ENVIRONMENT=.venv-export $(UV) sync --quiet --frozen --group ultralytics
+	@.venv-export/bin/pytest tests/unit/test_export.py tests/unit/test_export_entry.py tests/unit/test_export_checkpoints.py
+	@.venv-export/bin/python -m benchmarks.export_check
+
 gpu-check: .venv/dev-ready        ## on a machine with an NVIDIA GPU: measure all of its path; writes benchmarks/results/
 	@$(RUN)/python -m benchmarks.gpu_check
 
@@ -53,6 +58,7 @@ docs: .venv/dev-ready            ## write the generated pages anew
 	@$(RUN)/python -m tools.settings_page
 	@$(RUN)/python -m tools.benchmarks_page
 	@$(RUN)/python -m tools.tensorrt_page
+	@$(RUN)/python -m tools.export_page
 	@$(RUN)/python -m tools.policy_page
 	@$(RUN)/python -m tools.formats_page
 	@$(RUN)/python -m tools.images_page
@@ -62,7 +68,7 @@ screenshot: demo                 ## take the picture of the review page for the 
 	@$(RUN)/python -m tools.review_screenshot
 
 clean:                           ## remove the environment and everything made
-	rm -rf .venv .tools out
+	rm -rf .venv .venv-export .tools out
 
 .venv/run-ready: uv.lock pyproject.toml | $(UV)
 	@$(UV) sync --quiet --frozen --no-dev --inexact

@@ -1,4 +1,4 @@
-"""`python -m export DOMAIN/MODEL --to onnx|fp16|int8|tensorrt`: a model in another precision, where it stays true."""
+"""Export models: `python -m export DOMAIN/MODEL --to onnx|fp16|int8|tensorrt`, or from a checkpoint with `--from`."""
 
 from __future__ import annotations
 
@@ -7,113 +7,89 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import onnx
-import platformdirs
+from export.checkpoint import Naming, from_checkpoint
+from export.conversion import GOLDEN, ROWS, Wanted, export, find_spec, in_precision, parity, plain_of, weights_of
+from export.sources.known import SOURCES
+from export.sources.network import ROLES, Asked
+from model_zoo.errors import ReelwardenError, UsageError
 
-from export.parity import Parity, compare
-from export.precisions import as_fp16, as_int8, float_biases, runner, simplified
-from export.samples import frames_of, network_rows
-from export.tensorrt_engine import build
-from model_zoo.errors import ReelwardenError, UsageError, WeightsError
-from model_zoo.manifest import ModelSpec, domains, load
-from model_zoo.values import Frames, SoundWindows, Tensor
-from model_zoo.weights import WeightPlaces, ensure
-
-ROWS = 24
-GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "media"
+__all__ = ["GOLDEN", "find_spec", "in_precision", "main", "parity", "weights_of"]
 
 
-def find_spec(name: str) -> ModelSpec:
-    """Return the manifest entry of DOMAIN/MODEL; raises UsageError."""
-    domain, _, model = name.partition("/")
-    known = {f"{spec.domain}/{spec.name}": spec for one in domains() for spec in load(one)}
-    if f"{domain}/{model}" not in known:
-        raise UsageError(f"{name!r}: no such model; there are {', '.join(known)}")
-    return known[f"{domain}/{model}"]
+def run(given: argparse.Namespace) -> None:
+    """Do what the command line says."""
+    wanted = Wanted(
+        given.out, given.calibration, given.golden, given.rows, given.precision, tuple(given.sm or ())
+    )  # fmt: skip
+    if bool(given.model) == bool(given.checkpoint):
+        raise UsageError("name DOMAIN/MODEL of a manifest, or a checkpoint with --from SOURCE:WHAT")
+    if given.model:
+        spec = find_spec(given.model, given.manifest or ())
+        plain, targets = plain_of(spec), given.to
+    else:
+        naming = Naming(given.name, given.licence, given.nms)
+        spec, plain = from_checkpoint(given.checkpoint, _asked(given), naming, wanted)
+        targets = [to for to in given.to if to != "onnx"]  # it is written already
+    for to in targets:
+        export(spec, plain, to, wanted)
 
 
-def weights_of(spec: ModelSpec) -> Path:
-    """Return the checked file of a model, fetched if it is not there."""
-    return ensure(spec, WeightPlaces(Path("/opt/ml/model"), platformdirs.user_cache_path("reelwarden"), offline=False))
+def _asked(given: argparse.Namespace) -> Asked:
+    labels = tuple(given.labels.read_text("utf-8").splitlines()) if given.labels else ()
+    return Asked(
+        what=given.checkpoint.partition(":")[2],
+        weights=given.weights,
+        role=given.role,
+        labels=labels,
+        side=given.side,
+        fit=given.fit,
+        mean=given.mean,
+        std=given.std,
+        seed=given.seed,
+        trusted=given.trust,
+    )
 
 
-def in_precision(
-    spec: ModelSpec, plain: onnx.ModelProto, precision: str, calibration: Path, most_rows: int = ROWS
-) -> onnx.ModelProto:  # fmt: skip
-    """Return the simplified model in another precision."""
-    if precision == "fp16":
-        return as_fp16(plain)
-    if precision == "int8":
-        rows = _rows(frames_of(calibration, spec, most_rows))
-        converted = as_int8(plain, _input_name(spec), network_rows(spec, rows))
-        if not float_biases(converted):
-            raise WeightsError(f"{spec.name}: the INT8 file has 32-bit biases, which TensorRT refuses")
-        return converted
-    return plain
+def _three(text: str) -> tuple[float, ...]:
+    values = tuple(float(value) for value in text.split(","))
+    if len(values) != 3:
+        raise argparse.ArgumentTypeError(f"{text}: three numbers with commas, for red, green and blue")
+    return values
 
 
-def parity(
-    spec: ModelSpec,
-    plain: onnx.ModelProto,
-    converted: onnx.ModelProto,
-    precision: str,
-    golden: Path,
-    most_rows: int = ROWS,
-) -> Parity:
-    """Run both on the golden clips."""
-    rows = frames_of(golden, spec, most_rows)
-    data, name = network_rows(spec, _rows(rows)), _input_name(spec)
-    return compare(spec, precision, rows, runner(plain)(name, data), runner(converted)(name, data))
-
-
-def export(spec: ModelSpec, arguments: argparse.Namespace) -> None:
-    """Write what was asked for. Raises WeightsError, and writes no model, where the precision moves too far."""
-    plain = simplified(weights_of(spec))
-    precision = {"onnx": "fp32", "tensorrt": arguments.precision}.get(arguments.to, arguments.to)
-    converted = in_precision(spec, plain, precision, arguments.calibration, arguments.rows)
-    stem = arguments.out / f"{spec.name}.{precision}"
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    if precision != "fp32":
-        report = parity(spec, plain, converted, precision, arguments.golden, arguments.rows)
-        stem.with_name(f"{stem.name}.parity.json").write_text(report.model_dump_json(indent=1) + "\n", "utf-8")
-        moved = f"{report.gate}: {report.moved:.4g} on {report.rows} rows, {report.tolerance:g} is allowed"
-        print(f"{spec.name} {precision}: {moved}")
-        if not report.passed:
-            raise WeightsError(f"{spec.name}: {precision} is not written, it moves too far: {moved}")
-    if arguments.to == "tensorrt":
-        for sm in arguments.sm or [None]:
-            engine = build(converted, spec, sm)
-            path = stem.with_name(f"{stem.name}.{'this_gpu' if sm is None else f'sm{sm}'}.plan")
-            path.write_bytes(engine.plan)
-            print(f"{path}: {len(engine.plan):,} bytes in {engine.seconds:.1f} s by {engine.library}")
-        return
-    path = stem.with_name(f"{stem.name}.onnx")
-    onnx.save(converted, path)
-    print(f"{path}: {path.stat().st_size:,} bytes")
-
-
-def _rows(rows: Frames | SoundWindows) -> Tensor:
-    return rows.samples if isinstance(rows, SoundWindows) else rows.pixels
-
-
-def _input_name(spec: ModelSpec) -> str:
-    return spec.sound.name if spec.sound else spec.sees().name
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; errors are one line."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
-    parser.add_argument("model", help="DOMAIN/MODEL, e.g. objects/nanodet_g_416")
-    parser.add_argument("--to", choices=["onnx", "fp16", "int8", "tensorrt"], required=True)
+    parser.add_argument("model", nargs="?", help="DOMAIN/MODEL, e.g. objects/nanodet_g_416")
+    parser.add_argument("--manifest", type=Path, action="append", help="a manifest of your own that holds the model")
+    targets = ["onnx", "fp16", "int8", "tensorrt"]
+    parser.add_argument("--to", choices=targets, action="append", required=True, help="may be given several times")
     parser.add_argument("--out", type=Path, default=Path("out/export"))
     parser.add_argument("--precision", choices=["fp32", "fp16", "int8"], default="fp16", help="of a TensorRT engine")
     parser.add_argument("--sm", type=int, action="append", help="build with TensorRT-RTX for this GPU, without one")
     parser.add_argument("--calibration", type=Path, default=GOLDEN, help="folder of videos that int8 is fitted to")
-    parser.add_argument("--golden", type=Path, default=GOLDEN, help="folder of videos that precisions are compared on")
-    parser.add_argument("--rows", type=int, default=ROWS, help="pictures, or windows of sound, of each folder")
-    given = parser.parse_args(arguments)
+    parser.add_argument("--golden", type=Path, default=GOLDEN, help="folder of videos that graphs are compared on")
+    parser.add_argument("--rows", type=int, default=ROWS, help="pictures, windows of sound or texts, of each folder")
+    asked = parser.add_argument_group("checkpoints (docs/export.md)")
+    asked.add_argument("--from", dest="checkpoint", default="", help=f"SOURCE:WHAT; sources are {', '.join(SOURCES)}")
+    asked.add_argument("--weights", default="", help="file of the weights, or `random`")
+    asked.add_argument("--role", default="", choices=["", *ROLES], metavar="DOMAIN.ROLE", help=", ".join(ROLES))
+    asked.add_argument("--name", default="", help="of the model, in its manifest entry")
+    asked.add_argument("--licence", default="", help="SPDX id of the weights; `unknown` is refused when it is used")
+    asked.add_argument("--labels", type=Path, help="file with the network's classes, one a line")
+    asked.add_argument("--side", type=int, default=0, help="pixels of its square input")
+    asked.add_argument("--fit", choices=["stretch", "letterbox", "cover"], help="how a picture becomes that square")
+    asked.add_argument("--mean", type=_three, default=(), help="of its input, in 0..255 units: R,G,B")
+    asked.add_argument("--std", type=_three, default=(), help="of its input, in 0..255 units: R,G,B")
+    asked.add_argument("--seed", type=int, default=0, help="of random weights")
+    asked.add_argument("--trust", action="store_true", help="read a pickled file, which runs what is in it")
+    asked.add_argument("--nms", action="store_true", help="thin out overlapping boxes in the graph of a detector")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; errors are one line."""
     try:
-        export(find_spec(given.model), given)
+        run(_parser().parse_args(arguments))
     except ReelwardenError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -1,4 +1,4 @@
-"""How far another precision moves from fp32: on every tensor, and on what the domain finally says."""
+"""How far a graph moves from the one it was made of: on every tensor, and on what the domain finally says."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from model_zoo.values import Box, Prediction, Tensors
 
 SAME_BOX = 0.5  # overlap (IoU) from which on two boxes of one label are the same
 SURE = 0.1  # a box that is lost or new counts from this far above the least confidence that is reported
+FINAL_SCORE = "change of a final score"
+TENSOR_SHARE = "change of a tensor, as a share of its largest value"
 
 
 class TensorChange(BaseModel):
@@ -24,21 +26,36 @@ class TensorChange(BaseModel):
     output: str
     largest: float  # absolute
     mean: float
-    share: float  # largest, as a share of the largest value of fp32
+    share: float  # largest, as a share of the largest value before
+
+
+class Decisions(BaseModel):
+    """How far what is finally said moved."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    said: int  # labels of frames and boxes, before and after; where nothing is said, nothing can move
+    scores_moved: float  # largest change; what is lost or new moved from the least that is reported
+    boxes: int
+    boxes_lost_or_new: int
+    corners_moved: float  # largest change of a side of a box, in pixels
 
 
 class Parity(BaseModel):
-    """How far a precision moved from fp32 on some rows."""
+    """How far a graph moved from the one before, on some rows."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str
     precision: str
+    against: str = "fp32"
     rows: int
     tensors: list[TensorChange]
     scores_moved: float | None  # largest change of a final score; None where the domain has no decoder for one model
-    boxes: int | None = None  # of fp32
-    boxes_lost_or_new: int | None = None
+    boxes: int | None = None  # before
+    boxes_lost_or_new: int | None = None  # of those that are sure
+    corners_moved: float | None = None  # pixels
+    library: Decisions | None = None  # the library's own post-processing against the project's decoder
     gate: str  # what the tolerance is held against
     moved: float
     tolerance: float
@@ -48,25 +65,43 @@ class Parity(BaseModel):
         """Say whether it stays within the manifest's tolerance."""
         return self.moved <= self.tolerance
 
+    @property
+    def told(self) -> str:
+        """Say it in one line."""
+        return f"{self.gate}: {self.moved:.4g} on {self.rows} rows, {self.tolerance:g} is allowed"
 
-def compare(spec: ModelSpec, precision: str, rows: Any, wanted: Tensors, got: Tensors) -> Parity:
-    """Compare the outputs of two precisions on the same rows (Frames or SoundWindows)."""
-    tensors = [_change(name, wanted[name], got[name]) for name in spec.outputs]
+
+def compare(
+    spec: ModelSpec,
+    precision: str,
+    rows: Any,
+    wanted: Tensors,
+    got: Tensors,
+    against: str = "fp32",
+    said: Sequence[Prediction] | None = None,
+) -> Parity:
+    """Compare outputs on the same rows (Frames, SoundWindows or Texts), and with what a library `said` of them."""
+    tensors = [_change(name, wanted[name], got[name]) for name in spec.outputs if name in wanted]
     decoder = _decoder(spec)
-    scores, boxes, odd = None, None, None
+    decided, library = None, None
     if decoder is not None:
-        scores, boxes, odd = _decisions(decoder(wanted, spec, rows), decoder(got, spec, rows))
-    gate = "change of a tensor, as a share of its largest value" if scores is None else "change of a final score"
+        answers = decoder(got, spec, rows)
+        decided = decisions(decoder(wanted, spec, rows), answers) if tensors else None
+        library = None if said is None else decisions(said, answers)
+    moves = [one.scores_moved for one in (decided, library) if one is not None and one.said]
     return Parity(
         model=spec.name,
         precision=precision,
+        against=against,
         rows=len(rows),
         tensors=tensors,
-        scores_moved=scores,
-        boxes=boxes,
-        boxes_lost_or_new=odd,
-        gate=gate,
-        moved=max(change.share for change in tensors) if scores is None else scores,
+        scores_moved=decided.scores_moved if decided else None,
+        boxes=decided.boxes if decided else None,
+        boxes_lost_or_new=decided.boxes_lost_or_new if decided else None,
+        corners_moved=decided.corners_moved if decided else None,
+        library=library,
+        gate=FINAL_SCORE if moves else TENSOR_SHARE,
+        moved=max(moves) if moves else max(change.share for change in tensors),
         tolerance=spec.precisions[precision].tolerance if precision in spec.precisions else 0.0,
     )
 
@@ -85,22 +120,35 @@ def _decoder(spec: ModelSpec) -> Callable[[Tensors, ModelSpec, Any], Sequence[Pr
     return decoder if callable(decoder) else None
 
 
-def _decisions(wanted: Sequence[Prediction], got: Sequence[Prediction]) -> tuple[float, int, int]:
-    """Return the largest change of a score, the boxes, and how many sure boxes are lost or new."""
-    moved, boxes, odd = 0.0, 0, 0
+def decisions(wanted: Sequence[Prediction], got: Sequence[Prediction]) -> Decisions:
+    """Compare what was said of the same rows."""
+    least = min((box.confidence for one in (*wanted, *got) for box in one.boxes), default=0.0)
+    lowest = min((score for one in (*wanted, *got) for score in one.scores.values()), default=0.0)
+    said, moved, odd, corners = 0, 0.0, 0, 0.0
     for before, after in zip(wanted, got, strict=True):
+        said += sum(len(one.scores) + len(one.boxes) for one in (before, after))
         for label in before.scores.keys() | after.scores.keys():
-            moved = max(moved, abs(before.scores.get(label, 0.0) - after.scores.get(label, 0.0)))
-        boxes += len(before.boxes)
+            moved = max(moved, abs(before.scores.get(label, lowest) - after.scores.get(label, lowest)))
         for ones, others in ((before.boxes, after.boxes), (after.boxes, before.boxes)):
-            least = min((box.confidence for box in (*ones, *others)), default=0.0)
             for box in ones:
                 partner = _partner(box, others)
                 if partner is None:
                     odd += box.confidence >= least + SURE
+                    moved = max(moved, box.confidence - least)
                 else:
                     moved = max(moved, abs(box.confidence - partner.confidence))
-    return moved, boxes, odd
+                    corners = max(corners, *(abs(a - b) for a, b in zip(_sides(box), _sides(partner), strict=True)))
+    return Decisions(
+        said=said,
+        scores_moved=moved,
+        boxes=sum(len(one.boxes) for one in wanted),
+        boxes_lost_or_new=odd,
+        corners_moved=corners,
+    )
+
+
+def _sides(box: Box) -> tuple[float, float, float, float]:
+    return box.x1, box.y1, box.x2, box.y2
 
 
 def _partner(box: Box, others: Sequence[Box]) -> Box | None:

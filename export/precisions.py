@@ -15,7 +15,7 @@ import onnxruntime
 from onnx import TensorProto
 
 from model_zoo.errors import WeightsError
-from model_zoo.values import Tensor
+from model_zoo.values import Tensor, Tensors
 
 LEAST_OPSET = 13
 _HEAVY = {"Conv", "ConvTranspose", "MatMul", "Gemm", "LSTM", "GRU"}
@@ -55,8 +55,8 @@ def as_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
     return converted
 
 
-def as_int8(model: onnx.ModelProto, input_name: str, rows: Tensor) -> onnx.ModelProto:
-    """Return the model with Q/DQ nodes around its heavy operators, calibrated on rows (N, ...).
+def as_int8(model: onnx.ModelProto, fed: Tensors) -> onnx.ModelProto:
+    """Return the model with Q/DQ nodes around its heavy operators, calibrated on rows (N, ...) of every input.
 
     Symmetric, per channel, with float biases: TensorRT refuses 32-bit ones.
     """
@@ -66,11 +66,11 @@ def as_int8(model: onnx.ModelProto, input_name: str, rows: Tensor) -> onnx.Model
 
     class Rows(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self._rows: Iterator[Tensor] = iter(rows)
+            self._rows: Iterator[tuple[Tensor, ...]] = zip(*fed.values(), strict=True)
 
         def get_next(self) -> dict[str, Tensor] | None:
             row = next(self._rows, None)
-            return None if row is None else {input_name: row[None]}
+            return None if row is None else {name: part[None] for name, part in zip(fed, row, strict=True)}
 
     logging.getLogger().setLevel(logging.ERROR)  # it advises what was done a line before
     with TemporaryDirectory(prefix="reelwarden-") as folder:
@@ -93,14 +93,21 @@ def as_int8(model: onnx.ModelProto, input_name: str, rows: Tensor) -> onnx.Model
 
 
 def runner(model: onnx.ModelProto) -> Callable[[str, Tensor], dict[str, Tensor]]:
-    """Return a function that runs a model on the CPU, a few rows at a time."""
+    """Return a function that runs a model with one input on the CPU, a few rows at a time."""
+    run = feeder(model)
+    return lambda name, rows: run({name: rows})
+
+
+def feeder(model: onnx.ModelProto) -> Callable[[Tensors], dict[str, Tensor]]:
+    """Return a function that runs a model on the CPU, a few rows of all its inputs at a time."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session: Any = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
 
-    def run(name: str, rows: Tensor) -> dict[str, Tensor]:
-        parts = [session.run(names, {name: rows[start : start + 4]}) for start in range(0, len(rows), 4)]
+    def run(fed: Tensors) -> dict[str, Tensor]:
+        starts = range(0, len(next(iter(fed.values()))), 4)
+        parts = [session.run(names, {name: rows[at : at + 4] for name, rows in fed.items()}) for at in starts]
         return {key: np.concatenate(columns) for key, *columns in zip(names, *parts, strict=True)}
 
     return run

@@ -1,8 +1,9 @@
-"""Rows that a network is tried on: pictures from videos and images of a folder, windows from their sound."""
+"""Rows that a network is tried on: pictures from videos and images of a folder, windows of sound, lines of text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -13,15 +14,31 @@ from numpy.typing import NDArray
 from model_zoo.errors import UsageError
 from model_zoo.manifest import Input, ModelSpec, SoundInput
 from model_zoo.ops.geometry import place
-from model_zoo.values import Frames, Samples, SoundWindows, Tensor, View
+from model_zoo.toxicity.tokens import Ids, tokenizer
+from model_zoo.values import Frames, Samples, SoundWindows, Tensor, Tensors, View
 
 SUFFIXES = {".mp4", ".mkv", ".mov", ".webm", ".avi", ".jpg", ".jpeg", ".png", ".webp", ".wav", ".m4a", ".mp3"}
 ANY_SIDE = {"width": 320, "height": 320}  # of networks that take any size
 SECONDS_APART = 2.0  # of the frames of one video
 
 
-def frames_of(folder: Path, spec: ModelSpec, most: int) -> Frames | SoundWindows:
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A batch of lines of text, as numbers of words or of pieces of words."""
+
+    ids: Ids  # (N, T)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+Rows = Frames | SoundWindows | Texts
+
+
+def frames_of(folder: Path, spec: ModelSpec, most: int) -> Rows:
     """Return at most `most` rows as the domain gives them to the network, spread over the files of a folder."""
+    if spec.text is not None:
+        return Texts(tokenizer(spec)(_lines(folder, spec, most)))
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not files:
         raise UsageError(f"{folder}: no video, picture or sound in it to try {spec.name} on")
@@ -29,6 +46,21 @@ def frames_of(folder: Path, spec: ModelSpec, most: int) -> Frames | SoundWindows
         return _windows(files, spec.sound, most)
     view = view_of(spec.sees())
     return _frames(files, view, most)
+
+
+def feeds(spec: ModelSpec, rows: Rows) -> Tensors:
+    """Return what every input of the file on disk is given for these rows."""
+    if isinstance(rows, Frames):
+        return {spec.sees().name: network_rows(spec, rows.pixels)}
+    if isinstance(rows, SoundWindows):
+        return {spec.hears().name: rows.samples}
+    wanted = spec.reads()
+    found = {wanted.name: rows.ids}
+    if wanted.mask_name:
+        found[wanted.mask_name] = (rows.ids != wanted.pad_id).astype(np.int64)
+    if wanted.types_name:
+        found[wanted.types_name] = np.zeros_like(rows.ids)
+    return found
 
 
 def network_rows(spec: ModelSpec, rows: Tensor) -> Tensor:
@@ -46,6 +78,16 @@ def view_of(wanted: Input) -> View:
     """Return how frames are delivered; networks of any size are tried at one."""
     sides = {"width": wanted.width or ANY_SIDE["width"], "height": wanted.height or ANY_SIDE["height"]}
     return View(**sides, fit=wanted.fit, crop_share=wanted.crop_share, anchor=wanted.anchor, pad=wanted.pad)
+
+
+def _lines(folder: Path, spec: ModelSpec, most: int) -> list[str]:
+    """Return lines of the .txt files of a folder, the first of each file, then the second, and so on."""
+    texts = [path.read_text("utf-8", errors="replace").splitlines() for path in sorted(folder.rglob("*.txt"))]
+    texts = [[line for line in lines if line.strip()] for lines in texts]
+    rows = [lines[row] for row in range(max(map(len, texts), default=0)) for lines in texts if row < len(lines)]
+    if not rows:
+        raise UsageError(f"{folder}: no .txt file with text in it to try {spec.name} on")
+    return rows[:most]
 
 
 def _frames(files: list[Path], view: View, most: int) -> Frames:

@@ -18,7 +18,16 @@ MAY_IMPORT = {
     "export": {"export", "model_zoo"},
 }
 OURS = {"serve", "model_zoo", "export", "benchmarks", "deploy", "tests"}
-TRAINING_LIBRARIES = {"torch", "torchvision", "ultralytics", "insightface", "tensorflow", "tf2onnx", "h5py"}
+TRAINING_LIBRARIES = {
+    "torch",
+    "torchvision",
+    "ultralytics",
+    "insightface",
+    "transformers",
+    "tensorflow",
+    "tf2onnx",
+    "h5py",
+}
 ZOO_NEEDS = {"numpy", "pydantic", "httpx", "filelock", "platformdirs", "boto3", "botocore"}
 ZOO_EXCEPTIONS = {"model_zoo/shots": {"scenedetect"}, "model_zoo/toxicity": {"tokenizers"}}  # docs/decisions/0003, 0010
 MOST_LINES = 400

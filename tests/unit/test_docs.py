@@ -11,7 +11,16 @@ import typer.main
 
 from serve.cli import app
 from tests.conftest import ROOT
-from tools import benchmarks_page, formats_page, images_page, policy_page, readme_figures, settings_page, tensorrt_page
+from tools import (
+    benchmarks_page,
+    export_page,
+    formats_page,
+    images_page,
+    policy_page,
+    readme_figures,
+    settings_page,
+    tensorrt_page,
+)
 
 PAGES = sorted(path for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("model_zoo/*/README.md")])
 
@@ -25,7 +34,16 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    [settings_page, benchmarks_page, policy_page, formats_page, images_page, tensorrt_page, readme_figures],
+    [
+        settings_page,
+        benchmarks_page,
+        policy_page,
+        formats_page,
+        images_page,
+        tensorrt_page,
+        export_page,
+        readme_figures,
+    ],
     ids=lambda module: module.PAGE.name,
 )
 def test_a_generated_page_is_what_make_docs_writes(module: ModuleType) -> None:

@@ -1,0 +1,122 @@
+"""Bring a model into another precision, and hold it against fp32; write what stays true, with its manifest entry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+import platformdirs
+
+from export.entry import derived, write_entry
+from export.parity import Parity, compare
+from export.precisions import as_fp16, as_int8, feeder, float_biases, simplified
+from export.samples import feeds, frames_of
+from export.tensorrt_engine import build
+from model_zoo.errors import UsageError, WeightsError
+from model_zoo.manifest import ModelSpec, domains, load, read
+from model_zoo.weights import WeightPlaces, ensure
+
+ROWS = 24
+GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "media"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be written, where, and what it is tried on."""
+
+    out: Path
+    calibration: Path = GOLDEN  # a folder of videos that int8 is fitted to
+    golden: Path = GOLDEN  # a folder of videos that graphs are compared on
+    rows: int = ROWS
+    engine_precision: str = "fp16"
+    capabilities: Sequence[int] = ()  # of GPUs that TensorRT-RTX builds for; none: TensorRT, for this machine's
+
+
+def find_spec(name: str, manifests: Sequence[Path] = ()) -> ModelSpec:
+    """Return the manifest entry of DOMAIN/MODEL; raises UsageError."""
+    specs = [spec for one in domains() for spec in load(one)]
+    specs += [spec for path in manifests for spec in read(path)]
+    known = {f"{spec.domain}/{spec.name}": spec for spec in specs}
+    if name not in known:
+        raise UsageError(f"{name!r}: no such model; there are {', '.join(known)}")
+    return known[name]
+
+
+def weights_of(spec: ModelSpec) -> Path:
+    """Return the checked file of a model, fetched if it is not there."""
+    return ensure(spec, WeightPlaces(Path("/opt/ml/model"), platformdirs.user_cache_path("reelwarden"), offline=False))
+
+
+def in_precision(
+    spec: ModelSpec, plain: onnx.ModelProto, precision: str, calibration: Path, most_rows: int = ROWS
+) -> onnx.ModelProto:  # fmt: skip
+    """Return the simplified model in another precision."""
+    if precision == "fp16":
+        return as_fp16(plain)
+    if precision == "int8":
+        converted = as_int8(plain, feeds(spec, frames_of(calibration, spec, most_rows)))
+        if not float_biases(converted):
+            raise WeightsError(f"{spec.name}: the INT8 file has 32-bit biases, which TensorRT refuses")
+        return converted
+    return plain
+
+
+def parity(
+    spec: ModelSpec,
+    plain: onnx.ModelProto,
+    converted: onnx.ModelProto,
+    precision: str,
+    golden: Path,
+    most_rows: int = ROWS,
+) -> Parity:
+    """Run both on the golden clips."""
+    rows = frames_of(golden, spec, most_rows)
+    fed = feeds(spec, rows)
+    return compare(spec, precision, rows, feeder(plain)(fed), feeder(converted)(fed))
+
+
+def gated(spec: ModelSpec, report: Parity, stem: Path) -> None:
+    """Write the report beside where the file goes; raises WeightsError where the graph moves too far."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    stem.with_name(f"{stem.name}.parity.json").write_text(report.model_dump_json(indent=1) + "\n", "utf-8")
+    print(f"{spec.name} {report.precision} against {report.against}: {report.told}")
+    if not report.passed:
+        raise WeightsError(f"{spec.name}: {report.precision} is not written, it moves too far: {report.told}")
+
+
+def export(spec: ModelSpec, plain: onnx.ModelProto, to: str, wanted: Wanted) -> None:
+    """Write what was asked for. Raises WeightsError, and writes no model, where the precision moves too far."""
+    precision = {"onnx": "fp32", "tensorrt": wanted.engine_precision}.get(to, to)
+    converted = in_precision(spec, plain, precision, wanted.calibration, wanted.rows)
+    stem = wanted.out / f"{spec.name}.{precision}"
+    if precision != "fp32":
+        gated(spec, parity(spec, plain, converted, precision, wanted.golden, wanted.rows), stem)
+    wanted.out.mkdir(parents=True, exist_ok=True)
+    if to == "tensorrt":
+        _write_engines(spec, converted, stem, wanted)
+    else:
+        write_model(derived(spec, precision, wanted.out), converted, stem)
+
+
+def write_model(spec: ModelSpec, model: onnx.ModelProto, stem: Path) -> ModelSpec:
+    """Write a model and its manifest entry; return the entry as it is read back."""
+    path = stem.with_name(f"{stem.name}.onnx")
+    path.write_bytes(model.SerializeToString(deterministic=True))
+    written = write_entry(spec, path)
+    print(f"{path}: {path.stat().st_size:,} bytes; {written.manifest.name}: [{written.name}]")
+    return written
+
+
+def _write_engines(spec: ModelSpec, model: onnx.ModelProto, stem: Path, wanted: Wanted) -> None:
+    for sm in wanted.capabilities or [None]:
+        engine = build(model, spec, sm)
+        path = stem.with_name(f"{stem.name}.{'this_gpu' if sm is None else f'sm{sm}'}.plan")
+        path.write_bytes(engine.plan)
+        print(f"{path}: {len(engine.plan):,} bytes in {engine.seconds:.1f} s by {engine.library}")
+
+
+def plain_of(spec: ModelSpec) -> onnx.ModelProto:
+    """Return a model of a manifest, simplified."""
+    return simplified(weights_of(spec))

@@ -1,0 +1,1 @@
+"""Checkpoints of training libraries, read into networks: one file per library, each imported only when it is named."""
