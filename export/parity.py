@@ -129,15 +129,13 @@ def decisions(wanted: Sequence[Prediction], got: Sequence[Prediction]) -> Decisi
         said += sum(len(one.scores) + len(one.boxes) for one in (before, after))
         for label in before.scores.keys() | after.scores.keys():
             moved = max(moved, abs(before.scores.get(label, lowest) - after.scores.get(label, lowest)))
-        for ones, others in ((before.boxes, after.boxes), (after.boxes, before.boxes)):
-            for box in ones:
-                partner = _partner(box, others)
-                if partner is None:
-                    odd += box.confidence >= least + SURE
-                    moved = max(moved, box.confidence - least)
-                else:
-                    moved = max(moved, abs(box.confidence - partner.confidence))
-                    corners = max(corners, *(abs(a - b) for a, b in zip(_sides(box), _sides(partner), strict=True)))
+        pairs, alone = _pairs(before.boxes, after.boxes)
+        for box in alone:
+            odd += box.confidence >= least + SURE
+            moved = max(moved, box.confidence - least)
+        for box, partner in pairs:
+            moved = max(moved, abs(box.confidence - partner.confidence))
+            corners = max(corners, *(abs(a - b) for a, b in zip(_sides(box), _sides(partner), strict=True)))
     return Decisions(
         said=said,
         scores_moved=moved,
@@ -151,10 +149,21 @@ def _sides(box: Box) -> tuple[float, float, float, float]:
     return box.x1, box.y1, box.x2, box.y2
 
 
-def _partner(box: Box, others: Sequence[Box]) -> Box | None:
-    ranked = [(_overlap(box, other), other) for other in others if other.label == box.label]
-    best = max(ranked, key=lambda item: item[0], default=None)
-    return best[1] if best and best[0] >= SAME_BOX else None
+def _pairs(before: Sequence[Box], after: Sequence[Box]) -> tuple[list[tuple[Box, Box]], list[Box]]:
+    """Pair the boxes of one frame, each with one of its label at most; also return those that stay alone."""
+    left = list(after)
+    pairs, alone = [], []
+    for box in sorted(before, key=lambda box: -box.confidence):
+        near = [(_overlap(box, other), other) for other in left if other.label == box.label]
+        # boxes cut at the same edge may be as good as equal: then the one that is as sure
+        near = [(round(share, 2), -abs(box.confidence - other.confidence), other) for share, other in near]
+        best = max(near, key=lambda item: item[:2], default=None)
+        if best is None or best[0] < SAME_BOX:
+            alone.append(box)
+        else:
+            pairs.append((box, best[2]))
+            left.remove(best[2])
+    return pairs, alone + left
 
 
 def _overlap(one: Box, other: Box) -> float:
