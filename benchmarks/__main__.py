@@ -1,4 +1,4 @@
-"""Run the benchmarks that are named, or all, one after another: `make bench`, `python -m benchmarks sampling memory`."""
+"""Run the benchmarks that are named, or all, one after another: `python -m benchmarks sampling memory`."""
 
 from __future__ import annotations
 
