@@ -147,7 +147,12 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         watching = [*work.attempts, *filter(None, [work.beside])]
         places = [(attempt, watcher) for attempt in watching for watcher in attempt.watchers]
         wanted = [
-            Wanted(watcher.view, watcher.interval_seconds, self._frame_rows(attempt, watcher))
+            Wanted(
+                watcher.view,
+                watcher.interval_seconds,
+                self._frame_rows(attempt, watcher),
+                on_device=watcher.rows_only and attempt.on_gpu(watcher.role),
+            )
             for attempt, watcher in places
         ]
         media, stages = work.media, work.stages
