@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,6 +17,7 @@ from onnx import TensorProto
 from model_zoo.manifest import Batch
 from model_zoo.report import Report
 from model_zoo.values import Frames, View
+from serve.asked import Stop, never_stop
 from serve.backends import choose as placing
 from serve.backends.onnx import OnnxModel
 from serve.backends.onnx_cuda import OnnxCudaModel, Target
@@ -143,7 +145,7 @@ def test_when_the_gpu_fails_what_it_painted_is_fetched_and_the_cpu_goes_on(clip:
     assert numbers == list(range(60))
 
 
-def analyze(monkeypatch: pytest.MonkeyPatch, device: str) -> tuple[Report, list[HostPainter]]:
+def analyze(monkeypatch: pytest.MonkeyPatch, device: str, stop: Stop = never_stop) -> tuple[Report, list[HostPainter]]:
     painters: list[HostPainter] = []
 
     def new_painter() -> HostPainter:
@@ -157,7 +159,7 @@ def analyze(monkeypatch: pytest.MonkeyPatch, device: str) -> tuple[Report, list[
     monkeypatch.setattr(placing, "OnnxCudaModel", lambda spec, path, target: OnnxCudaModel(spec, path, HOST))
     settings = load_settings(domains="moderation,objects,labels,shots,faces", device=device, decoder="nvdec", threads=2)
     with Analyzer(settings) as analyzer:
-        return analyzer.analyze(MEDIA / "demo.mp4"), painters
+        return analyzer.analyze(MEDIA / "demo.mp4", stop=stop), painters
 
 
 @pytest.mark.weights
@@ -181,3 +183,16 @@ def test_an_analysis_finds_the_same_whether_batches_stay_on_the_device_or_not(mo
             assert one.peak_confidence == pytest.approx(two.peak_confidence, abs=0.002)
     gc.collect()
     assert not any(painter.given for painter in painters), "no memory of the device is kept when the report is there"
+
+
+@pytest.mark.weights
+def test_an_early_end_waits_for_what_is_under_way_and_lets_all_memory_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = iter([None] * 6)
+    report, painters = analyze(monkeypatch, "cuda", lambda: next(asked, "the client has left"))
+    assert [error.type for error in report.errors] == ["Stopped"]
+    assert 0 < report.decode.analyzed_seconds < 15
+    gc.collect()
+    assert not any(painter.given for painter in painters)
+    assert not [
+        thread.name for thread in threading.enumerate() if thread.name.startswith(("batch", "reelwarden-ahead"))
+    ]
