@@ -67,10 +67,10 @@ class _Piece:
 def plain(text: str) -> Plain:
     """Return a text without disguises."""
     given = list(_pieces(text))
-    among_latin = sum(2 * _has_latin(piece.text) - 1 for piece in given if any(map(str.isalpha, piece.text))) > 0
-    pieces = _joined([_undisguised(piece, among_latin) for piece in given])
-    words = [word for piece in pieces for word in _words(piece)]
-    return Plain(" ".join(piece.text for piece in pieces), tuple(words))
+    words = [piece.text for piece in given if any(letter.isalpha() for letter in piece.text)]
+    mostly_latin = sum(map(_has_latin, words)) > len(words) / 2
+    pieces = _joined([_undisguised(piece, mostly_latin) for piece in given])
+    return Plain(" ".join(piece.text for piece in pieces), tuple(word for piece in pieces for word in _words(piece)))
 
 
 def _pieces(text: str) -> Iterator[_Piece]:
@@ -91,10 +91,10 @@ def _has_latin(text: str) -> bool:
     return any("a" <= letter <= "z" for letter in text.lower())
 
 
-def _undisguised(piece: _Piece, among_latin: bool) -> _Piece:
+def _undisguised(piece: _Piece, mostly_latin: bool) -> _Piece:
     """Return the listed word that a piece stands for, else the piece, its look-alikes put right where scripts mix.
 
-    A word without a Latin letter is a disguise only `among_latin` words, and if it looks like one letter for letter.
+    A word without a Latin letter is a disguise only in a text that is `mostly_latin`, and letter for letter.
     """
     core = piece.text.strip(".,;:?\"'()[]{}<>…")
     if core.isascii():
@@ -102,7 +102,7 @@ def _undisguised(piece: _Piece, among_latin: bool) -> _Piece:
     elif _has_latin(core):
         ways = list(readings(core))
     else:
-        ways = [way for way in [exactly(core)] if way and among_latin]
+        ways = [way for way in [exactly(core)] if way and mostly_latin]
     for way in ways:
         if found := _listed(way, piece.text.isascii()):
             ending = piece.text[-1] if piece.text[-1] in ".,;:?!" else ""

@@ -21,6 +21,7 @@ SHORTEST_SECONDS = 1.0  # of speech that may be a speaker's only one; shorter sp
 BREATH_SECONDS = 0.5  # after a longer pause somebody else may go on with the sentence
 # A group that says less than this, or than this share of all that is said, joins the nearest if that is so alike
 LITTLE_SECONDS, LITTLE_SHARE, ALIKE_IN_LITTLE = 3.0, 0.2, 0.65
+LEAST_WEIGHT = 1e-3  # of a voice, for words of no length
 MOST_AT_ONCE = 1000  # voices that are compared each with each; of more, the groups of every thousand are
 
 Voices = NDArray[np.float32]  # (N, K), each of length 1
@@ -125,6 +126,7 @@ def speakers_of(segments: Sequence[SpeechSegment]) -> list[Speaker]:
 
 def cluster(voices: Voices, weights: NDArray[np.float64]) -> NDArray[np.intp]:
     """Return the number of a group for each voice (N,)."""
+    weights = np.maximum(weights, LEAST_WEIGHT)
     if len(voices) <= MOST_AT_ONCE:
         return _cluster(voices, weights)
     groups = np.zeros(len(voices), np.intp)
@@ -138,7 +140,6 @@ def cluster(voices: Voices, weights: NDArray[np.float64]) -> NDArray[np.intp]:
 def _cluster(voices: Tensor, weights: NDArray[np.float64]) -> NDArray[np.intp]:
     """Unite groups: the product of two mean voices, as they are, is the mean cosine of all pairs of their voices."""
     groups = np.arange(len(voices))
-    weights = np.maximum(weights, 1e-3)
     totals = weights.copy()  # (N,)
     means = voices.astype(np.float64)  # (N, K)
     alike = means @ means.T  # (N, N)
