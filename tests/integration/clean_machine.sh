@@ -16,7 +16,7 @@ if [ -n "${SSL_CERT_FILE:-}" ]; then
 fi
 [ -n "${REELWARDEN_TEST_MEDIA:-}" ] && options+=(-v "$REELWARDEN_TEST_MEDIA:/media:ro" -e REELWARDEN_TEST_MEDIA=/media)
 
-machine=$(docker run --detach "${options[@]}" --workdir /reelwarden "$base" sleep 3600)
+machine=$(docker run --detach "${options[@]}" --workdir /reelwarden "$base" sleep 10000)
 trap 'docker rm --force "$machine" >/dev/null' EXIT
 
 step() { printf '\n== %s\n' "$1"; shift; time docker exec "$machine" "$@"; }
