@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -42,14 +43,22 @@ def quiet(_name: str, _done_bytes: int, _total_bytes: int) -> None:
 
 
 def locate(spec: ModelSpec, places: WeightPlaces) -> Path | None:
-    """Return where the main file of a model lies, its further files beside it, unchecked; None where one is missing."""
+    """Return where the main file of a model lies, its further files beside it, unchecked; None where one is missing.
+
+    Raises WeightsError where a folder may not be looked into.
+    """
     candidates = [
         *(folder / spec.name / spec.file_name for folder in (places.model_dir, places.shipped) if folder),
         places.cache / spec.name / spec.file_name,
         _kept_at(spec, places) / spec.file_name,
     ]
     candidates += [path_of(source[0], spec.manifest) for source in spec.sources if _lies_here(source)]
-    return next((path for path in candidates if all(file.is_file() for file in files_at(spec, path).values())), None)
+    try:
+        return next((path for path in candidates if all(map(Path.is_file, files_at(spec, path).values()))), None)
+    except PermissionError as error:
+        raise WeightsError(
+            f"{spec.name}: {error.filename} may not be read by user {os.geteuid()}; `chmod -R a+rX` its folder"
+        ) from error
 
 
 def files_at(spec: ModelSpec, path: Path) -> dict[str, Path]:

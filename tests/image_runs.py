@@ -8,7 +8,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +63,18 @@ class Container:
             time.sleep(0.05)
         return time.monotonic() - start
 
+    def slowest_ping_until_ready(self, seconds: float = 240.0) -> float:
+        """Wait for the first 200 of /ping; return how long the slowest answer took, whatever it was."""
+        slowest, end, status = 0.0, time.monotonic() + seconds, 0
+        while status != httpx.codes.OK:
+            start = time.monotonic()
+            with suppress(httpx.ConnectError):  # nobody listens yet
+                status = httpx.get(f"{self.url}/ping", timeout=seconds, trust_env=False).status_code
+                slowest = max(slowest, time.monotonic() - start)
+            assert time.monotonic() < end, self.logs()
+            assert self.state()["Running"], self.logs()
+        return slowest
+
     def state(self) -> dict[str, object]:
         """Return what Docker knows of the process."""
         state: dict[str, object] = json.loads(run("docker", "inspect", "--format={{json .State}}", self.id).stdout)
@@ -102,6 +114,7 @@ class Fence:
 
     name: str
     subnet: str
+    host: str  # the address of this machine, as containers see it
 
     @property
     def option(self) -> str:
@@ -122,8 +135,9 @@ def fence() -> Iterator[Fence]:
     """Put up the network and its counting rule, and take both away again; needs root."""
     name = f"reelwarden-test-{uuid.uuid4().hex[:8]}"
     run("docker", "network", "create", name)
-    subnet = run("docker", "network", "inspect", "--format={{(index .IPAM.Config 0).Subnet}}", name).stdout.strip()
-    made = Fence(name, subnet)
+    addresses = "{{with index .IPAM.Config 0}}{{.Subnet}} {{.Gateway}}{{end}}"
+    subnet, host = run("docker", "network", "inspect", f"--format={addresses}", name).stdout.split()
+    made = Fence(name, subnet, host)
     rule = ("DOCKER-USER", "-s", subnet, "-j", "DROP")
     run("iptables", "-I", *rule)
     try:

@@ -31,6 +31,7 @@ INPUTS = {
     "audio/wav": SPEECH,
     "video/mp4": CLIP,
     "video/webm": MEDIA / "variants" / "demo_vp9.webm",
+    "text/plain": MEDIA / "speech" / "synthetic_rude_en.txt",
 }
 SLOWEST_SECONDS = 60.0
 PING_SECONDS = 0.1
@@ -236,7 +237,7 @@ def test_c29_metrics_count_requests_and_end_in_units(http: httpx.Client) -> None
     assert all(name.endswith(endings) for name in names), names
 
 
-def test_c38_options_choose_domains_and_a_wrong_one_is_a_400(http: httpx.Client) -> None:
+def test_options_choose_domains_and_a_wrong_one_is_a_400(http: httpx.Client) -> None:
     loaded = list(lasting(post(http, CAT.read_bytes(), "image/png"))["domains"])
     answer = http.post(f"/invocations?domains={loaded[0]}", content=CAT.read_bytes())
     assert list(lasting(answer)["domains"]) == loaded[:1]
