@@ -65,7 +65,7 @@ def test_with_the_weights_of_a_model_tar_gz_it_answers_as_the_image_that_has_the
             answer = httpx.post(f"{container.url}/invocations", content=CAT.read_bytes(), timeout=60, trust_env=False)
             assert answer.status_code == 200, answer.text
             answers.append(answer.json()["domains"])
-            assert container.changed() == []
+            assert set(container.changed()) <= {"C /opt", "A /opt/ml", "A /opt/ml/model"}  # where the mount hangs
     assert answers[0] == answers[1]
     assert files_below(folder) == before
     assert fenced.attempts() == packets
