@@ -8,7 +8,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,18 +62,6 @@ class Container:
             assert state["Running"] and waited < seconds, f"{state['ExitCode']} after {waited:.0f} s: {self.logs()}"  # noqa: PT018
             time.sleep(0.05)
         return time.monotonic() - start
-
-    def slowest_ping_until_ready(self, seconds: float = 240.0) -> float:
-        """Wait for the first 200 of /ping; return how long the slowest answer took, whatever it was."""
-        slowest, end, status = 0.0, time.monotonic() + seconds, 0
-        while status != httpx.codes.OK:
-            start = time.monotonic()
-            with suppress(httpx.ConnectError):  # nobody listens yet
-                status = httpx.get(f"{self.url}/ping", timeout=seconds, trust_env=False).status_code
-                slowest = max(slowest, time.monotonic() - start)
-            assert time.monotonic() < end, self.logs()
-            assert self.state()["Running"], self.logs()
-        return slowest
 
     def state(self) -> dict[str, object]:
         """Return what Docker knows of the process."""

@@ -43,14 +43,6 @@ VIDEOS = {
 }
 INPUTS = {
     "labels": Inputs("video/mp4", VIDEOS),
-    "transcription": Inputs(
-        "audio/wav", {f"{n}.wav": MEDIA / "speech" / f"librivox_{n}.wav" for n in ("0880", "0930")}
-    ),
-    "toxicity": Inputs(
-        "text/plain",
-        {f"{name}.txt": MEDIA / "speech" / f"{name}.txt" for name in ("synthetic_rude_en", "librivox_0880")},
-    ),
-    "all": Inputs("video/mp4", VIDEOS),
 }
 BUCKET = "reelwarden-test"
 AWS = {
@@ -83,7 +75,7 @@ def s3_url() -> Iterator[str]:
         server.wait()
 
 
-@pytest.fixture(scope="module", params=INPUTS)
+@pytest.fixture(scope="module", params=["labels"])
 def image(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
