@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from model_zoo.errors import BackendError
+from model_zoo.errors import BackendError, DeviceLostError
 from model_zoo.manifest import ModelSpec
 from model_zoo.values import Given, OnDevice, Rows, Tensor, Tensors
 from serve.backends.contract import given_rows
@@ -26,6 +26,7 @@ from serve.backends.front import with_uint8_front
 
 PROVIDER = "CUDAExecutionProvider"
 _FULL = ("failed to allocate memory", "out of memory", "cuda failure 2:", "bfcarena", "cublas_status_alloc_failed")
+_LOST = ("cuda failure 700:", "cuda failure 719:")  # illegal address, failed launch: every later call fails, too
 _NO_GRAPH = "-1"
 
 
@@ -106,7 +107,7 @@ class OnnxCudaModel:
             start += count
 
     def _infer(self, rows: Tensor | _There) -> Sequence[Tensor]:
-        """Run a padded batch; raises MemoryError where the GPU's memory is full, else BackendError."""
+        """Run a padded batch; raises MemoryError where the memory is full, DeviceLostError or another BackendError."""
         try:
             count = rows.shape[0]
             if not self._fixed:
@@ -115,6 +116,8 @@ class OnnxCudaModel:
                 self._bound[count] = self._binding()
             return self._bound[count].run(rows)
         except Exception as error:
+            if any(word in str(error).lower() for word in _LOST):
+                raise DeviceLostError(f"{self._spec.name}: the GPU failed for good: {_first_line(error)}") from error
             if any(word in str(error).lower() for word in _FULL):
                 raise MemoryError(_first_line(error)) from error
             raise BackendError(f"{self._spec.name}: inference failed on {rows.shape}: {_first_line(error)}") from error
