@@ -62,8 +62,8 @@ class OnnxCudaModel:
     def __init__(self, spec: ModelSpec, path: Path, target: Target) -> None:
         """Load `path`, whose pictures are made uint8 RGB. Raises BackendError, also where no GPU takes it."""
         self._spec, self._target = spec, target
-        self._stream = new_stream() if target.memory == "cuda" else None
-        self._session = _open(spec, with_uint8_front(spec, path), target, handle_of(self._stream))
+        stream = new_stream() if target.memory == "cuda" else None
+        self._session = _open(spec, with_uint8_front(spec, path), target, handle_of(stream))
         self._outputs = [output.name for output in self._session.get_outputs()]
         missing = set(spec.outputs) - set(self._outputs)
         if missing:
@@ -75,6 +75,7 @@ class OnnxCudaModel:
         self._bound: dict[int, _Bound] = {}
         self._lock = threading.Lock()
         self._halved = ""
+        self._stream = stream  # last of all, as attributes are let go in order: the session must not outlive it
 
     @property
     def notes(self) -> str:
