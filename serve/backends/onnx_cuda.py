@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,11 @@ from model_zoo.errors import BackendError
 from model_zoo.manifest import ModelSpec
 from model_zoo.values import Tensor, Tensors
 from serve.backends.contract import checked_rows
-from serve.backends.front import with_uint8_front
+from serve.backends.front import with_front
 
 PROVIDER = "CUDAExecutionProvider"
+TENSORRT = "TensorrtExecutionProvider"
+_NEEDS = {PROVIDER: "CUDA provider; are CUDA 12 and cuDNN 9", TENSORRT: "TensorRT provider; is TensorRT 10"}
 _FULL = ("failed to allocate memory", "out of memory", "cuda failure 2:", "bfcarena", "cublas_status_alloc_failed")
 _NO_GRAPH = "-1"
 
@@ -34,10 +36,11 @@ class Target:
     memory: str = "cuda"  # as ONNX Runtime names it
     most_bytes: int | None = None  # of memory that one session may hold
     graphs: bool = False  # capture CUDA graphs where shapes are fixed
+    tensorrt: Mapping[str, str] = field(default_factory=dict)  # what its provider is told
 
     def providers(self) -> list[Any]:
         """Return what ONNX Runtime is told."""
-        if self.provider != PROVIDER:
+        if self.provider not in _NEEDS:
             return [self.provider]
         options: dict[str, str] = {
             "device_id": "0",
@@ -47,7 +50,8 @@ class Target:
         }
         if self.most_bytes is not None:
             options["gpu_mem_limit"] = str(self.most_bytes)
-        return [(PROVIDER, options), "CPUExecutionProvider"]
+        first = [(TENSORRT, dict(self.tensorrt))] if self.provider == TENSORRT else []
+        return [*first, (PROVIDER, options), "CPUExecutionProvider"]  # CUDA runs what TensorRT leaves over
 
 
 class OnnxCudaModel:
@@ -56,7 +60,7 @@ class OnnxCudaModel:
     def __init__(self, spec: ModelSpec, path: Path, target: Target) -> None:
         """Load `path`, whose pictures are made uint8 RGB. Raises BackendError, also where no GPU takes it."""
         self._spec, self._target = spec, target
-        self._session = _open(spec, with_uint8_front(spec, path), target)
+        self._session = _open(spec, with_front(spec, path), target)
         self._outputs = [output.name for output in self._session.get_outputs()]
         missing = set(spec.outputs) - set(self._outputs)
         if missing:
@@ -181,7 +185,7 @@ def _open(spec: ModelSpec, content: bytes, target: Target) -> onnxruntime.Infere
     options.log_severity_level = 3
     options.intra_op_num_threads = 1
     try:
-        if target.provider == PROVIDER:
+        if target.provider in _NEEDS:
             onnxruntime.preload_dlls(directory="")  # CUDA's libraries from their own packages
         session = onnxruntime.InferenceSession(content, options, providers=target.providers())
     except Exception as error:
@@ -189,7 +193,7 @@ def _open(spec: ModelSpec, content: bytes, target: Target) -> onnxruntime.Infere
     used = session.get_providers()[0]
     if used != target.provider:  # it goes to the CPU with a warning only
         raise BackendError(
-            f"{spec.name}: ONNX Runtime could not start its CUDA provider; are CUDA 12 and cuDNN 9 installed?"
+            f"{spec.name}: ONNX Runtime could not start its {_NEEDS.get(target.provider, target.provider)} installed?"
         )
     return session
 
