@@ -11,8 +11,10 @@ import pytest
 
 from model_zoo.catalog import catalog, named
 from model_zoo.errors import BackendError
+from model_zoo.weights import WeightPlaces
 from serve.backends import choose
 from serve.backends.ctranslate2 import Ctranslate2Model, compute_type
+from serve.backends.place import Wishes
 from serve.devices import Gpu, Look
 
 T4 = Gpu("Tesla T4", 75, 15 << 30, 12_040)
@@ -67,7 +69,8 @@ def test_a_gpu_is_used_where_it_can_be(
 
     monkeypatch.setattr(choose, "Ctranslate2Model", opened)
     (spec,) = named(["whisper_base"], catalog())
-    placed = choose.place_model(spec, Path("model.bin"), choose.Wishes(device), executor, 2, look)
+    wishes = Wishes(WeightPlaces(Path("/nowhere"), Path("/nowhere")), device)
+    placed = choose.place_model(spec, Path("model.bin"), wishes, executor, 2, look)
     where, arithmetic, reason = expected
     assert placed.model == (where, arithmetic)
     assert (placed.backend, placed.device, placed.precision) == ("ctranslate2", where, arithmetic)
