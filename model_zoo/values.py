@@ -22,6 +22,57 @@ Indices = NDArray[np.intp]
 Tensor = NDArray[Any]
 Tensors = Mapping[str, Tensor]  # axis 0 is the batch
 
+
+class OnDevice(Protocol):
+    """Pictures (N, H, W, 3) in a GPU's memory, good for as long as this value is kept.
+
+    They may still be on their way when this value is given out: `wait` before they are read.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return (N, H, W, 3)."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Return uint8."""
+        ...
+
+    @property
+    def address(self) -> int:
+        """Return where the first row begins; the others follow without a gap."""
+        ...
+
+    @property
+    def room(self) -> int:
+        """Return how many rows may be read from the address on: N or more. Those after N hold anything."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def wait(self, stream: int | None) -> None:
+        """Let what is started later on a CUDA stream wait for the rows; without one, the caller waits itself."""
+        ...
+
+    def copy(self, first: int, count: int, address: int, stream: int | None) -> None:
+        """Start to copy rows, of the `room`, to another place on the device."""
+        ...
+
+    def on_host(self) -> Pixels:
+        """Return the rows as an array; they are copied once, however often this is asked."""
+        ...
+
+
+Rows = Tensor | OnDevice
+Given = Mapping[str, Rows]  # what a model is given; what it returns are Tensors
+
+
+def on_host(rows: Rows) -> Tensor:
+    """Return rows as an array, wherever they lie."""
+    return rows if isinstance(rows, np.ndarray) else rows.on_host()
+
+
 Fit = Literal["stretch", "letterbox", "cover"]
 Anchor = Literal["centre", "top_left"]
 Interpolation = Literal["area", "bilinear", "bicubic", "lanczos"]
@@ -30,7 +81,7 @@ Interpolation = Literal["area", "bilinear", "bicubic", "lanczos"]
 class Model(Protocol):
     """Anything that maps named tensors to named tensors, axis 0 being the batch: a backend, a fake, a wrapper."""
 
-    def run(self, tensors: Tensors) -> Tensors:
+    def run(self, tensors: Given) -> Tensors:
         """Return one output row per input row."""
         ...
 
@@ -56,9 +107,9 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """A batch of frames of one view, in presentation order."""
+    """A batch of frames of one view, in presentation order: `rows` for a model, `pixels` for who looks at them."""
 
-    pixels: Pixels  # (N, view.height, view.width, 3)
+    rows: Pixels | OnDevice  # (N, view.height, view.width, 3)
     seconds: NDArray[np.float64]  # (N,) presentation time of the frame that was really decoded
     view: View
     source_width: int  # pixels of the upright frame with square pixels, for boxes
@@ -66,6 +117,11 @@ class Frames:
 
     def __len__(self) -> int:
         return len(self.seconds)
+
+    @property
+    def pixels(self) -> Pixels:
+        """Return the rows as an array; from a GPU they are copied when this is first asked for."""
+        return on_host(self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +187,15 @@ Predict = Callable[[Frames], Sequence[Prediction]]
 class Watcher:
     """One stream of frames that a domain asks for, and what it does with each batch.
 
-    `predict` may keep state between calls: a watcher serves one media file and sees its frames once, in order.
+    `predict` may keep state between calls: a watcher serves one media file and sees its frames once, in order. One
+    with `rows_only` keeps none, and looks at no pixels itself: it hands the rows of each batch to its role's model.
     """
 
     role: str
     view: View
     interval_seconds: float  # 0 asks for every frame
     predict: Predict
+    rows_only: bool = False
 
 
 Hear = Callable[[SoundWindows], Sequence[Prediction]]

@@ -24,6 +24,6 @@ def watch(start: Start, role: str, decoders: Mapping[str, Decoder]) -> Watcher:
         raise ManifestError(f"[{spec.name}] needs the table `input`: {spec.domain}.{role} is given pictures")
 
     def predict(frames: Frames) -> Sequence[Prediction]:
-        return decode(model.run({taken.name: frames.pixels}), spec, frames)
+        return decode(model.run({taken.name: frames.rows}), spec, frames)
 
-    return Watcher(role, taken.view(), start.interval_seconds, predict)
+    return Watcher(role, taken.view(), start.interval_seconds, predict, rows_only=True)

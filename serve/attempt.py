@@ -27,6 +27,10 @@ class Attempt:
     predictions: dict[str, list[Prediction]] = field(default_factory=dict)
     error: ReportedError | None = None
 
+    def on_gpu(self, role: str) -> bool:
+        """Say whether the model of a role runs on a GPU."""
+        return role in self.models and self.models[role].placed.device == "cuda"
+
 
 @contextmanager
 def kept(attempt: Attempt) -> Iterator[None]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from model_zoo.errors import DeviceLostError
-from model_zoo.values import Model, Tensors
+from model_zoo.values import Given, Model, Rows, Tensors, on_host
 from serve.metrics import BATCH_ROWS
 
 Shape = tuple[tuple[str, str, tuple[int, ...]], ...]  # name, type and sides of one row, for every input
@@ -23,7 +23,7 @@ Shape = tuple[tuple[str, str, tuple[int, ...]], ...]  # name, type and sides of 
 class _Call:
     """What one caller asks for, and what became of it."""
 
-    tensors: Tensors
+    tensors: Given
     rows: int
     shape: Shape
     outputs: Tensors | None = None
@@ -41,7 +41,7 @@ class Joined:
         self._waiting: deque[_Call] = deque()
         self._runs = False
 
-    def run(self, tensors: Tensors) -> Tensors:
+    def run(self, tensors: Given) -> Tensors:
         """Return one output row per input row; raises what the model raises."""
         call = _Call(tensors, _rows(tensors), _shape(tensors))
         with self._changed:
@@ -99,7 +99,7 @@ def _answer(model: Model, calls: list[_Call]) -> None:
             calls[0].outputs = model.run(calls[0].tensors)
             return
         names = calls[0].tensors
-        outputs = model.run({name: np.concatenate([call.tensors[name] for call in calls]) for name in names})
+        outputs = model.run({name: np.concatenate([on_host(call.tensors[name]) for call in calls]) for name in names})
     except Exception as error:  # noqa: BLE001 - raised again in the caller it belongs to
         if len(calls) > 1 and not isinstance(error, DeviceLostError):
             for call in calls:
@@ -114,9 +114,14 @@ def _answer(model: Model, calls: list[_Call]) -> None:
         call.outputs = {name: output[start:end] for name, output in outputs.items()}
 
 
-def _rows(tensors: Tensors) -> int:
+def _rows(tensors: Given) -> int:
     return max((len(tensor) for tensor in tensors.values()), default=0)
 
 
-def _shape(tensors: Tensors) -> Shape:
-    return tuple((name, tensor.dtype.str, tensor.shape[1:]) for name, tensor in tensors.items())
+def _shape(tensors: Given) -> Shape:
+    return tuple((name, _kind(rows), rows.shape[1:]) for name, rows in tensors.items())
+
+
+def _kind(rows: Rows) -> str:
+    """Return what rows must have in common to be joined; those on a device, whole batches already, go alone."""
+    return rows.dtype.str if isinstance(rows, np.ndarray) else f"at {rows.address:#x}"

@@ -13,19 +13,21 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 from model_zoo.domain import Domain, Options, Start
 from model_zoo.domains import DOMAINS, by_name
 from model_zoo.report import DecodeFacts, Report, ReportedError, Run, SoundFacts
-from model_zoo.values import Listener, Watcher
+from model_zoo.values import Frames, Listener, Prediction, Watcher
 from serve.album import Album
 from serve.asked import AS_SET, Asked, Stop, never_stop
 from serve.attempt import Attempt, kept
 from serve.decode.hearing import WantedSound, hear
 from serve.decode.reading import Wanted, read
 from serve.gallery import find_gallery
+from serve.in_flight import ON_CPU, ON_GPU, InFlight
 from serve.media import Media, open_media
 from serve.models import Wrap, load_models, unwrapped
 from serve.policy import find_policy, verdict_of
@@ -58,6 +60,15 @@ class _Work:
     decode_threads: int
     stopped: list[ReportedError] = field(default_factory=list)
     beside: Attempt | None = None  # sees the frames, too, and says nothing
+    frames_seen: int = 0
+    seen_seconds: float = 0.0
+
+    def note(self, seen: _Seen) -> None:
+        """Keep what was predicted for a batch, and tell of the progress."""
+        seen.attempt.predictions[seen.role].extend(seen.predictions)
+        self.frames_seen += seen.frames
+        self.seen_seconds = max(self.seen_seconds, seen.last_seconds)
+        self.on_progress(self.seen_seconds, self.media.facts.duration_seconds, self.frames_seen)
 
     def stops(self, what: str, seconds: float) -> bool:
         """Say whether the analysis must end here, and remember why."""
@@ -66,6 +77,25 @@ class _Work:
             message = f"{what} analyzed up to {seconds:.2f} s only: {reason}"
             self.stopped.append(ReportedError(type="Stopped", message=message))
         return bool(self.stopped)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was predicted for a batch of frames."""
+
+    attempt: Attempt
+    role: str
+    predictions: Sequence[Prediction]
+    frames: int
+    last_seconds: float
+
+
+def _look(work: _Work, attempt: Attempt, watcher: Watcher, frames: Frames) -> _Seen:
+    predictions: Sequence[Prediction] = ()
+    if not attempt.error:
+        with work.stages(f"predict:{attempt.domain.name}.{watcher.role}"), kept(attempt):
+            predictions = watcher.predict(frames)
+    return _Seen(attempt, watcher.role, predictions, len(frames), float(frames.seconds[-1]))
 
 
 class Analyzer(AbstractContextManager["Analyzer"]):
@@ -147,25 +177,32 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         watching = [*work.attempts, *filter(None, [work.beside])]
         places = [(attempt, watcher) for attempt in watching for watcher in attempt.watchers]
         wanted = [
-            Wanted(watcher.view, watcher.interval_seconds, self._frame_rows(attempt, watcher))
+            Wanted(
+                watcher.view,
+                watcher.interval_seconds,
+                self._frame_rows(attempt, watcher),
+                on_device=watcher.rows_only and attempt.on_gpu(watcher.role),
+            )
             for attempt, watcher in places
         ]
-        media, stages = work.media, work.stages
-        frames_done, seen_seconds = 0, 0.0
-        with read(media, wanted, backend=self.settings.decoder, threads=work.decode_threads) as reading:
-            for index, frames in stages.waiting("decode_wait", reading):
-                if work.stops("pictures", seen_seconds):
+        at_once = ON_GPU if any(attempt.on_gpu(watcher.role) for attempt, watcher in places) else ON_CPU
+        with (
+            InFlight[_Seen](at_once) as in_flight,
+            read(work.media, wanted, backend=self.settings.decoder, threads=work.decode_threads) as reading,
+        ):
+            for index, frames in work.stages.waiting("decode_wait", reading):
+                if work.stops("pictures", work.seen_seconds):
                     break
                 attempt, watcher = places[index]
                 if attempt.error:
                     continue
-                with stages(f"predict:{attempt.domain.name}.{watcher.role}"), kept(attempt):
-                    attempt.predictions[watcher.role].extend(watcher.predict(frames))
-                frames_done += len(frames)
-                seen_seconds = max(seen_seconds, float(frames.seconds[-1]))
-                work.on_progress(seen_seconds, media.facts.duration_seconds, frames_done)
+                in_order = None if watcher.rows_only else index
+                for seen in in_flight.begin(partial(_look, work, attempt, watcher, frames), in_order):
+                    work.note(seen)
+            for seen in in_flight.rest():
+                work.note(seen)
         facts = reading.facts
-        return facts.model_copy(update={"analyzed_seconds": seen_seconds}) if work.stopped else facts
+        return facts.model_copy(update={"analyzed_seconds": work.seen_seconds}) if work.stopped else facts
 
     def _listen(self, work: _Work) -> SoundFacts:
         """Decode the sound once and hand every listener its windows; the picture has been seen by then."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from threading import Lock
 from time import perf_counter
 from typing import TypeVar
 
@@ -12,12 +13,13 @@ Item = TypeVar("Item")
 
 
 class Stages:
-    """Add up wall seconds by stage; `stages("open")` is a context manager."""
+    """Add up wall seconds by stage; `stages("open")` is a context manager. Stages of several threads may overlap."""
 
     def __init__(self) -> None:
         """Start the clock."""
         self._start = perf_counter()
         self._seconds: dict[str, float] = defaultdict(float)
+        self._lock = Lock()
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
@@ -26,16 +28,20 @@ class Stages:
         try:
             yield
         finally:
-            self._seconds[stage] += perf_counter() - start
+            self._add(stage, perf_counter() - start)
+
+    def _add(self, stage: str, seconds: float) -> None:
+        with self._lock:
+            self._seconds[stage] += seconds
 
     def waiting(self, stage: str, items: Iterable[Item]) -> Iterator[Item]:
         """Pass items on, counting for `stage` the time each took to arrive."""
         start = perf_counter()
         for item in items:
-            self._seconds[stage] += perf_counter() - start
+            self._add(stage, perf_counter() - start)
             yield item
             start = perf_counter()
-        self._seconds[stage] += perf_counter() - start
+        self._add(stage, perf_counter() - start)
 
     def seconds(self) -> dict[str, float]:
         """Return the sums so far, to the millisecond."""

@@ -9,6 +9,7 @@ import ctypes
 import shutil
 import subprocess
 import tempfile
+import weakref
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -118,11 +119,49 @@ class HostBlock:
         self.address = self.array.ctypes.data
 
 
+class HostRows:
+    """Rows in a stand-in's memory: nothing is in them until somebody waits, and anything once they were let go."""
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, block: HostBlock, shape: tuple[int, ...]) -> None:
+        self.shape, self.address = shape, block.address
+        self.room = len(block.array) // int(np.prod(shape[1:]))
+        self.fetched = 0
+        self._painted, self._block = block.array.copy(), block
+        self._ready = False
+        block.array.fill(0)
+        weakref.finalize(self, block.array.fill, 255)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def wait(self, stream: int | None) -> None:
+        """Let the rows appear."""
+        if not self._ready:
+            self._block.array[:] = self._painted
+            self._ready = True
+
+    def copy(self, first: int, count: int, address: int, stream: int | None) -> None:
+        """Copy rows to another place in memory."""
+        size = int(np.prod(self.shape[1:]))
+        at(address, (count * size,), np.uint8)[:] = self._block.array[first * size : (first + count) * size]
+
+    def on_host(self) -> NDArray[np.uint8]:
+        """Return the rows."""
+        self.fetched += 1
+        self.wait(None)
+        return self._block.array[: int(np.prod(self.shape))].reshape(self.shape).copy()
+
+
 class HostPainter:
-    """A painter whose memory and arithmetic are the host's."""
+    """A painter whose memory and arithmetic are the host's; `given` has what it handed over and is still kept."""
 
     stream = 1
     context = 2
+
+    def __init__(self) -> None:
+        self.given: weakref.WeakSet[HostRows] = weakref.WeakSet()
 
     def paint(self, jobs: Jobs) -> None:
         """Paint with the kernel compiled for the host, or with the twin where there is no compiler."""
@@ -135,6 +174,12 @@ class HostPainter:
     def fetch(self, block: HostBlock, shape: Sequence[int]) -> NDArray[np.uint8]:
         """Return a copy of the first bytes of a block."""
         return block.array[: int(np.prod(shape))].reshape(shape).copy()
+
+    def hand_over(self, block: HostBlock, shape: tuple[int, ...]) -> HostRows:
+        """Give a block away."""
+        rows = HostRows(block, shape)
+        self.given.add(rows)
+        return rows
 
 
 @cache

@@ -8,12 +8,17 @@ import numpy as np
 
 from model_zoo.errors import BackendError
 from model_zoo.manifest import ModelSpec
-from model_zoo.values import Tensor, Tensors
+from model_zoo.values import Given, Rows, Tensor, on_host
 
 ANY = "any"  # length of a side that the spec leaves open
 
 
-def checked_rows(spec: ModelSpec, tensors: Tensors) -> Tensor:
+def checked_rows(spec: ModelSpec, tensors: Given) -> Tensor:
+    """Return the one input as an array, wherever it lies; raises BackendError as `given_rows` does."""
+    return on_host(given_rows(spec, tensors))
+
+
+def given_rows(spec: ModelSpec, tensors: Given) -> Rows:
     """Return the one input: uint8 RGB (N, H, W, 3), mono float32 sound (N, S) or int64 token ids (N, T).
 
     Raises BackendError for anything else.

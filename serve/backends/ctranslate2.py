@@ -15,7 +15,7 @@ import numpy as np
 
 from model_zoo.errors import BackendError
 from model_zoo.manifest import ModelSpec
-from model_zoo.values import Tensor, Tensors
+from model_zoo.values import Given, Tensor, Tensors, on_host
 from serve.backends.contract import checked_rows
 
 MODEL_FILE = "model.bin"  # the name that CTranslate2 looks for
@@ -98,9 +98,9 @@ class Ctranslate2Model:
         except Exception as error:
             raise BackendError(f"{spec.name}: CTranslate2 cannot load {path.parent}: {error}") from error
 
-    def run(self, tensors: Tensors) -> Tensors:
+    def run(self, tensors: Given) -> Tensors:
         """Return what was said in every row; raises BackendError for inputs off the contract."""
-        waveform, filled, wanted, usual = self._checked(tensors)
+        waveform, filled, wanted, usual = self._checked({name: on_host(rows) for name, rows in tensors.items()})
         most = self._spec.batch.most
         rows: list[tuple[Said, Language]] = []
         for first in range(0, len(waveform), most):

@@ -12,7 +12,7 @@ import onnxruntime
 
 from model_zoo.errors import BackendError
 from model_zoo.manifest import ModelSpec
-from model_zoo.values import Tensor, Tensors
+from model_zoo.values import Given, Tensor, Tensors
 from serve.backends.contract import checked_rows
 from serve.backends.front import with_front
 
@@ -42,7 +42,7 @@ class OnnxModel:
                 f"{spec.name}: {path.name} has outputs {self._outputs}, models.toml wants {sorted(missing)}"
             )
 
-    def run(self, tensors: Tensors) -> Tensors:
+    def run(self, tensors: Given) -> Tensors:
         """Return every output with as many rows as the one input; raises BackendError for an input off the contract."""
         batch = checked_rows(self._spec, tensors)
         if 0 < len(batch) < self._threads:

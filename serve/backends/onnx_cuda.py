@@ -1,11 +1,13 @@
 """ONNX Runtime on an NVIDIA GPU: batches of a few fixed sizes, bound to memory of the device, halved when it is full.
 
 A batch is padded to the next of the sizes 1, 2, 4 ..., so that cuDNN searches and CUDA graphs are captured a few times
-only. ONNX Runtime gives every session a stream of its own; calls of several threads wait for each other.
+only. Every session has a CUDA stream of its own; calls of several threads wait for each other. Rows that lie on the
+device are read where they are, once the stream that makes them has come so far.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +19,9 @@ import onnxruntime
 
 from model_zoo.errors import BackendError
 from model_zoo.manifest import ModelSpec
-from model_zoo.values import Tensor, Tensors
-from serve.backends.contract import checked_rows
+from model_zoo.values import Given, OnDevice, Rows, Tensor, Tensors
+from serve.backends.contract import given_rows
+from serve.backends.cuda_stream import handle_of, new_stream
 from serve.backends.front import with_front
 
 PROVIDER = "CUDAExecutionProvider"
@@ -38,8 +41,8 @@ class Target:
     graphs: bool = False  # capture CUDA graphs where shapes are fixed
     tensorrt: Mapping[str, str] = field(default_factory=dict)  # what its provider is told
 
-    def providers(self) -> list[Any]:
-        """Return what ONNX Runtime is told."""
+    def providers(self, stream: int | None = None) -> list[Any]:
+        """Return what ONNX Runtime is told; it works on the CUDA stream of this handle, or on one that it makes."""
         if self.provider not in _NEEDS:
             return [self.provider]
         options: dict[str, str] = {
@@ -48,9 +51,12 @@ class Target:
             "cudnn_conv_algo_search": "HEURISTIC",  # an exhaustive search takes seconds for every size of batch
             "enable_cuda_graph": str(int(self.graphs)),
         }
+        compiled = dict(self.tensorrt)
+        if stream is not None:
+            options["user_compute_stream"] = compiled["user_compute_stream"] = str(stream)
         if self.most_bytes is not None:
             options["gpu_mem_limit"] = str(self.most_bytes)
-        first = [(TENSORRT, dict(self.tensorrt))] if self.provider == TENSORRT else []
+        first = [(TENSORRT, compiled)] if self.provider == TENSORRT else []
         return [*first, (PROVIDER, options), "CPUExecutionProvider"]  # CUDA runs what TensorRT leaves over
 
 
@@ -60,7 +66,8 @@ class OnnxCudaModel:
     def __init__(self, spec: ModelSpec, path: Path, target: Target) -> None:
         """Load `path`, whose pictures are made uint8 RGB. Raises BackendError, also where no GPU takes it."""
         self._spec, self._target = spec, target
-        self._session = _open(spec, with_front(spec, path), target)
+        self._stream = new_stream() if target.memory == "cuda" else None
+        self._session = _open(spec, with_front(spec, path), target, handle_of(self._stream))
         self._outputs = [output.name for output in self._session.get_outputs()]
         missing = set(spec.outputs) - set(self._outputs)
         if missing:
@@ -78,41 +85,47 @@ class OnnxCudaModel:
         """Say what happened that a reader of the report should know; empty where nothing did."""
         return self._halved
 
-    def run(self, tensors: Tensors) -> Tensors:
+    def run(self, tensors: Given) -> Tensors:
         """Return every output with as many rows as the one input; raises BackendError for an input off the contract."""
-        rows = checked_rows(self._spec, tensors)
+        rows = given_rows(self._spec, tensors)
         with self._lock:
+            if not isinstance(rows, np.ndarray):
+                rows.wait(handle_of(self._stream))
             parts = list(self._parts(rows))
         return dict(zip(self._outputs, [np.concatenate(columns) for columns in zip(*parts, strict=True)], strict=True))
 
-    def _parts(self, rows: Tensor) -> Iterator[Sequence[Tensor]]:
+    def _parts(self, rows: Rows) -> Iterator[Sequence[Tensor]]:
         """Yield the outputs of one part of the rows after the other; parts get smaller when the memory is full."""
         if len(rows) == 0:  # the shapes of the outputs are still wanted
             whole = self._infer(np.zeros((1, *rows.shape[1:]), rows.dtype))
             yield [output[:0] for output in whole]
         start = 0
         while start < len(rows):
-            part = rows[start : start + self._most]
+            count = min(self._most, len(rows) - start)
             try:
-                outputs = self._infer(_padded(part, self._most))
+                outputs = self._infer(_padded(rows, start, count, self._most))
             except MemoryError as error:
                 self._halve(error)
                 continue
-            yield [output[: len(part)] for output in outputs]
-            start += len(part)
+            yield [output[:count] for output in outputs]
+            start += count
 
-    def _infer(self, rows: Tensor) -> Sequence[Tensor]:
+    def _infer(self, rows: Tensor | _There) -> Sequence[Tensor]:
         """Run a padded batch; raises MemoryError where the GPU's memory is full, else BackendError."""
         try:
+            count = rows.shape[0]
             if not self._fixed:
-                return _Bound(self._session, self._target, rows).run(rows)
-            if len(rows) not in self._bound:
-                self._bound[len(rows)] = _Bound(self._session, self._target, rows)
-            return self._bound[len(rows)].run(rows)
+                return self._binding().run(rows)
+            if count not in self._bound:
+                self._bound[count] = self._binding()
+            return self._bound[count].run(rows)
         except Exception as error:
             if any(word in str(error).lower() for word in _FULL):
                 raise MemoryError(_first_line(error)) from error
             raise BackendError(f"{self._spec.name}: inference failed on {rows.shape}: {_first_line(error)}") from error
+
+    def _binding(self) -> _Bound:
+        return _Bound(self._session, self._target, handle_of(self._stream))
 
     def _halve(self, error: MemoryError) -> None:
         """Go on with batches half as large; raises BackendError where one row is too much already."""
@@ -126,28 +139,44 @@ class OnnxCudaModel:
         self._halved = f"the GPU's memory was full, so at most {self._most} rows are run at once"
 
 
+@dataclass(frozen=True, slots=True)
+class _There:
+    """A padded batch that lies on the device."""
+
+    rows: OnDevice
+    first: int
+    shape: tuple[int, ...]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.rows.dtype
+
+    @property
+    def address(self) -> int:
+        return self.rows.address + self.first * math.prod(self.shape[1:]) * self.dtype.itemsize
+
+
 class _Bound:
     """Memory of the device for one size of batch, bound to the session's input and outputs."""
 
-    def __init__(self, session: onnxruntime.InferenceSession, target: Target, rows: Tensor) -> None:
-        self._session, self._target = session, target
+    def __init__(self, session: onnxruntime.InferenceSession, target: Target, stream: int | None) -> None:
+        self._session, self._target, self._stream = session, target, stream
         self._name = session.get_inputs()[0].name
         self._names = [output.name for output in session.get_outputs()]
-        self._input = onnxruntime.OrtValue.ortvalue_from_shape_and_type(rows.shape, rows.dtype, target.memory, 0)
+        self._input: Any = None
         self._outputs: list[Any] | None = None
         self._graph = _NO_GRAPH
 
-    def run(self, rows: Tensor) -> list[Tensor]:
-        """Copy rows to the device, run, and copy the outputs back."""
-        self._input.update_inplace(np.ascontiguousarray(rows))
+    def run(self, rows: Tensor | _There) -> list[Tensor]:
+        """Run on rows, which are copied to the device where they do not lie there, and copy the outputs back."""
         if self._outputs is None:
-            return self._first()
-        self._call(dict(zip(self._names, self._outputs, strict=True)))
+            return self._first(rows)
+        self._call(rows, dict(zip(self._names, self._outputs, strict=True)))
         return [np.array(output.numpy()) for output in self._outputs]
 
-    def _first(self) -> list[Tensor]:
+    def _first(self, rows: Tensor | _There) -> list[Tensor]:
         """Run once with memory of ONNX Runtime's choice, to learn the outputs' shapes, then keep memory of our own."""
-        answers = self._call({})
+        answers = self._call(rows, {})
         outputs = [np.array(answer.numpy()) for answer in answers]
         self._outputs = [
             onnxruntime.OrtValue.ortvalue_from_shape_and_type(output.shape, output.dtype, self._target.memory, 0)
@@ -157,9 +186,12 @@ class _Bound:
             self._graph = str(outputs[0].shape[0])  # addresses are fixed from now on: a graph can be captured
         return outputs
 
-    def _call(self, into: Mapping[str, Any]) -> Sequence[Any]:
+    def _call(self, rows: Tensor | _There, into: Mapping[str, Any]) -> Sequence[Any]:
         binding = self._session.io_binding()
-        binding.bind_ortvalue_input(self._name, self._input)
+        if isinstance(rows, _There) and not self._target.graphs:
+            binding.bind_input(self._name, self._target.memory, 0, rows.dtype, rows.shape, rows.address)
+        else:
+            binding.bind_ortvalue_input(self._name, self._filled(rows))
         for name in self._names:
             if name in into:
                 binding.bind_ortvalue_output(name, into[name])
@@ -172,6 +204,18 @@ class _Bound:
         answers: Sequence[Any] = binding.get_outputs()
         return answers
 
+    def _filled(self, rows: Tensor | _There) -> Any:
+        """Return memory of our own with the rows in it: a CUDA graph reads the same address every time."""
+        if self._input is None:
+            self._input = onnxruntime.OrtValue.ortvalue_from_shape_and_type(
+                rows.shape, rows.dtype, self._target.memory, 0
+            )
+        if isinstance(rows, _There):
+            rows.rows.copy(rows.first, rows.shape[0], self._input.data_ptr(), self._stream)
+        else:
+            self._input.update_inplace(np.ascontiguousarray(rows))
+        return self._input
+
 
 def why_no_cuda() -> str | None:
     """Say why this ONNX Runtime cannot use a GPU; None where it can, as far as its build tells."""
@@ -180,14 +224,14 @@ def why_no_cuda() -> str | None:
     return f"onnxruntime {onnxruntime.__version__} is built for the CPU; install onnxruntime-gpu instead of it"
 
 
-def _open(spec: ModelSpec, content: bytes, target: Target) -> onnxruntime.InferenceSession:
+def _open(spec: ModelSpec, content: bytes, target: Target, stream: int | None) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 1
     try:
         if target.provider in _NEEDS:
             onnxruntime.preload_dlls(directory="")  # CUDA's libraries from their own packages
-        session = onnxruntime.InferenceSession(content, options, providers=target.providers())
+        session = onnxruntime.InferenceSession(content, options, providers=target.providers(stream))
     except Exception as error:
         raise BackendError(f"{spec.name}: ONNX Runtime cannot load it: {_first_line(error)}") from error
     used = session.get_providers()[0]
@@ -198,12 +242,16 @@ def _open(spec: ModelSpec, content: bytes, target: Target) -> onnxruntime.Infere
     return session
 
 
-def _padded(rows: Tensor, most: int) -> Tensor:
-    """Repeat the last row up to the next size of batch: the powers of 2 below `most`, and `most`."""
-    size = min(most, 1 << (len(rows) - 1).bit_length())
-    if size == len(rows):
-        return rows
-    return np.concatenate([rows, np.repeat(rows[-1:], size - len(rows), axis=0)])
+def _padded(rows: Rows, start: int, count: int, most: int) -> Tensor | _There:
+    """Return some rows, and more up to the next size of batch: the powers of 2 below `most`, and `most`.
+
+    On the host the last row is repeated; on the device it is what lies behind it, as far as there is room.
+    """
+    size = min(most, 1 << (count - 1).bit_length())
+    if not isinstance(rows, np.ndarray):
+        return _There(rows, start, (min(size, rows.room - start), *rows.shape[1:]))
+    part = rows[start : start + count]
+    return part if size == count else np.concatenate([part, np.repeat(part[-1:], size - count, axis=0)])
 
 
 def _first_line(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ from model_zoo.engines.build import Said, logger_of
 from model_zoo.engines.shapes import Shapes
 from model_zoo.errors import BackendError
 from model_zoo.manifest import ModelSpec
-from model_zoo.values import Tensor, Tensors
-from serve.backends.contract import checked_rows
+from model_zoo.values import Given, Rows, Tensor, Tensors
+from serve.backends.contract import given_rows
 
 
 class Memory(Protocol):
@@ -82,6 +83,25 @@ class _Output:
     size_bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some of the rows, and how many are run: those that are too many hold anything."""
+
+    rows: Rows
+    first: int
+    count: int
+    size: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.size, *self.rows.shape[1:])
+
+    def padded(self, rows: Tensor) -> Tensor:
+        """Repeat the last row."""
+        part = rows[self.first : self.first + self.count]
+        return np.concatenate([part, np.repeat(part[-1:], self.size - self.count, axis=0)])
+
+
 class TensorrtPlanModel:
     """Run a plan; calls of several threads wait for each other."""
 
@@ -105,23 +125,27 @@ class TensorrtPlanModel:
         self._sent, self._sent_bytes = None, 0
         self._lock = threading.Lock()
 
-    def run(self, tensors: Tensors) -> Tensors:
+    def run(self, tensors: Given) -> Tensors:
         """Return every output with as many rows as the one input; raises BackendError for an input off the contract."""
-        rows = checked_rows(self._spec, tensors)
+        rows = given_rows(self._spec, tensors)
         with self._lock:
+            if not isinstance(rows, np.ndarray):
+                rows.wait(self._memory.stream)
             parts = list(self._parts(rows))
         names = [output.name for output in self._outputs]
         return dict(zip(names, [np.concatenate(columns) for columns in zip(*parts, strict=True)], strict=True))
 
-    def _parts(self, rows: Tensor) -> Iterator[Sequence[Tensor]]:
+    def _parts(self, rows: Rows) -> Iterator[Sequence[Tensor]]:
         sides = rows.shape[1:]
         if len(rows) == 0:  # the shapes of the outputs are still wanted
             least = min(profile.least[0] for profile in self._fitting(sides))
-            yield [output[:0] for output in self._infer(np.zeros((least, *sides), rows.dtype))]
+            none = _Part(np.zeros((1, *sides), rows.dtype), 0, 1, least)
+            yield [output[:0] for output in self._infer(none)]
         most = max(profile.most[0] for profile in self._fitting(sides))
         for start in range(0, len(rows), most):
-            part = rows[start : start + most]
-            yield [output[: len(part)] for output in self._infer(self._padded(part))]
+            count = min(most, len(rows) - start)
+            part = _Part(rows, start, count, self._size(count, sides))
+            yield [output[:count] for output in self._infer(part)]
 
     def _fitting(self, sides: Sequence[int]) -> list[Shapes]:
         """Return the profiles that take rows of these sides; raises BackendError where there is none."""
@@ -131,17 +155,16 @@ class TensorrtPlanModel:
             raise BackendError(f"{self._spec.name}: its engine takes {ranges}, got rows of {tuple(sides)}")
         return fitting
 
-    def _padded(self, rows: Tensor) -> Tensor:
-        """Repeat the last row up to the next power of 2, as every new shape takes time, or to what a profile takes."""
-        fitting = self._fitting(rows.shape[1:])
-        size = min(1 << (len(rows) - 1).bit_length(), max(profile.most[0] for profile in fitting))
-        size = max(size, min(profile.least[0] for profile in fitting if profile.most[0] >= len(rows)))
-        return np.concatenate([rows, np.repeat(rows[-1:], size - len(rows), axis=0)]) if size > len(rows) else rows
+    def _size(self, count: int, sides: Sequence[int]) -> int:
+        """Return the next power of 2, as every new shape takes time, within what a profile takes."""
+        fitting = self._fitting(sides)
+        size = min(1 << (count - 1).bit_length(), max(profile.most[0] for profile in fitting))
+        return max(size, min(profile.least[0] for profile in fitting if profile.most[0] >= count))
 
-    def _infer(self, rows: Tensor) -> list[Tensor]:
+    def _infer(self, part: _Part) -> list[Tensor]:
         try:
-            self._choose_profile(rows.shape)
-            self._bind(rows)
+            self._choose_profile(part.shape)
+            self._bind(part)
             self._succeed(self._context.execute_async_v3(self._memory.stream))
             shapes = [tuple(self._context.get_tensor_shape(output.name)) for output in self._outputs]
             return [
@@ -150,11 +173,11 @@ class TensorrtPlanModel:
             ]
         except MemoryError as error:
             raise BackendError(
-                f"{self._spec.name}: the GPU's memory is full with a batch of {len(rows)} ({error}); run fewer domains "
+                f"{self._spec.name}: the GPU's memory is full with a batch of {part.size} ({error}); run fewer domains "
                 "on it, or lower REELWARDEN_GPU_MEMORY_SHARE, so that other models leave more of it"
             ) from error
         except BackendError as error:
-            raise BackendError(f"{self._spec.name}: inference failed on {rows.shape}: {error}") from error
+            raise BackendError(f"{self._spec.name}: inference failed on {part.shape}: {error}") from error
 
     def _succeed(self, done: bool) -> None:
         if not done:
@@ -170,13 +193,16 @@ class TensorrtPlanModel:
             self._context.set_optimization_profile_async(nearest, self._memory.stream)
             self._profile = nearest
 
-    def _bind(self, rows: Tensor) -> None:
+    def _bind(self, part: _Part) -> None:
         """Send the rows, and tell TensorRT where they and the outputs lie."""
-        rows = np.ascontiguousarray(rows)
-        if rows.nbytes > self._sent_bytes:
-            self._sent, self._sent_bytes = self._memory.allocate(rows.nbytes), rows.nbytes
-        self._memory.send(rows, self._sent)
-        self._succeed(self._context.set_input_shape(self._input, rows.shape))
+        size_bytes = math.prod(part.shape) * part.rows.dtype.itemsize
+        if size_bytes > self._sent_bytes:
+            self._sent, self._sent_bytes = self._memory.allocate(size_bytes), size_bytes
+        if isinstance(part.rows, np.ndarray):
+            self._memory.send(part.padded(part.rows), self._sent)
+        else:  # within the GPU: TensorRT wants an address of its own alignment
+            part.rows.copy(part.first, part.count, self._memory.address(self._sent), self._memory.stream)
+        self._succeed(self._context.set_input_shape(self._input, part.shape))
         self._context.set_tensor_address(self._input, self._memory.address(self._sent))
         for output in self._outputs:
             shape = tuple(self._context.get_tensor_shape(output.name))

@@ -114,7 +114,7 @@ class Batch:
         if not self._seconds:
             return None
         frames = Frames(
-            pixels=self._pixels[: len(self._seconds)],
+            rows=self._pixels[: len(self._seconds)],
             seconds=np.array(self._seconds),
             view=self._view,
             source_width=self._place.source_width,

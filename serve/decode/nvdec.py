@@ -1,8 +1,9 @@
 """Decode with the video engine of an NVIDIA GPU: packets from PyAV, surfaces from the engine, small pictures back.
 
 PyAV reads the file, so the plan's packets, the times and the limits are those of the CPU decoder. Whole frames stay in
-the GPU's memory, where one kernel scales them into the batches of every view; only those are copied to the host. The
-engine says nothing of damage: where a frame that is due does not come, NvdecError tells, and the CPU decodes the rest.
+the GPU's memory, where one kernel scales them into the batches of every view. A batch that only a model reads stays
+there, too; the others are copied to the host. The engine says nothing of damage: where a frame that is due does not
+come, NvdecError tells, and the CPU decodes the rest.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from model_zoo.report import VideoFacts
-from model_zoo.values import Frames, View
+from model_zoo.values import Frames, OnDevice, Pixels, View
 from serve.decode.annexb import with_start_codes
 from serve.decode.jobs import Colours, Finish, Layout, Surface, row_bytes
 from serve.decode.packets import runs_of
-from serve.decode.paint import GpuPainter, Painter
+from serve.decode.paint import Block, GpuPainter, Painter
 from serve.decode.runs import Run, Takers
 from serve.decode.sessions import Session, Sessions
 from serve.decode.wanted import DecodeLog, Wanted
@@ -140,7 +141,7 @@ def _flush(batches: Sequence[_Batch], *, rescue: bool = False) -> Iterator[tuple
     """Yield what the batches hold; to rescue is to take what can be had of a GPU that failed."""
     for asker, unfilled in enumerate(batches):
         try:
-            rest = unfilled.flush()
+            rest = unfilled.flush(fetch=rescue)
         except Exception:
             if not rescue:
                 raise
@@ -150,32 +151,42 @@ def _flush(batches: Sequence[_Batch], *, rescue: bool = False) -> Iterator[tuple
 
 
 class _Batch:
-    """Rows of one view in the painter's memory."""
+    """Rows of one view in the painter's memory: one block for all batches, or a new one for each that stays there."""
 
     def __init__(self, wanted: Wanted, video: VideoFacts, colours: Colours, painter: Painter) -> None:
         self._view: View = wanted.view
         self._size, self._painter, self._video = wanted.batch, painter, video
+        self._stays = wanted.on_device
         finish = Finish()
         self._layout = Layout(wanted.view, video, colours, finish)
         self._row_bytes = row_bytes(wanted.view, finish)
-        self._block = painter.allocate(self._row_bytes * wanted.batch)
+        # models pad batches to powers of 2: what they read beyond the last row is there
+        self._room = 1 << (wanted.batch - 1).bit_length() if wanted.on_device else wanted.batch
+        self._block: Block | None = None
         self._seconds: list[float] = []
 
     def add(self, surface: Surface, seconds: float) -> Frames | None:
         """Paint a surface into the next row; return the batch when that fills it."""
+        if self._block is None:
+            self._block = self._painter.allocate(self._row_bytes * self._room)
         row = self._block.address + len(self._seconds) * self._row_bytes
         self._painter.paint(self._layout.job(surface, row))
         self._seconds.append(seconds)
         return self.flush() if len(self._seconds) == self._size else None
 
-    def flush(self) -> Frames | None:
-        """Return what the batch holds; None when it is empty."""
-        if not self._seconds:
+    def flush(self, *, fetch: bool = False) -> Frames | None:
+        """Return what the batch holds, on the host if it does not stay or is to be fetched; None when it is empty."""
+        if not self._seconds or self._block is None:
             return None
         seconds, self._seconds = self._seconds, []
         shape = (len(seconds), self._view.height, self._view.width, 3)
+        rows: Pixels | OnDevice
+        if self._stays and not fetch:
+            rows, self._block = self._painter.hand_over(self._block, shape), None
+        else:
+            rows = self._painter.fetch(self._block, shape)
         return Frames(
-            pixels=self._painter.fetch(self._block, shape),
+            rows=rows,
             seconds=np.array(seconds),
             view=self._view,
             source_width=self._video.width,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from model_zoo.values import OnDevice
 from serve.decode.jobs import Jobs
 
 SOURCE = Path(__file__).with_name("paint.cu")
@@ -42,13 +44,17 @@ class Painter(Protocol):
         ...
 
     def fetch(self, block: Block, shape: Sequence[int]) -> NDArray[np.uint8]:
-        """Wait until all is painted, and return the first bytes of a block."""
+        """Wait until all is painted, and return a copy of the first bytes of a block."""
+        ...
+
+    def hand_over(self, block: Block, shape: tuple[int, ...]) -> OnDevice:
+        """Give a block away with all that is painted into it; its memory is used again when the rows are let go."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class GpuBlock:
-    """Memory of a GPU."""
+    """Memory of a GPU. CuPy keeps what is let go and gives it to the next block of the same stream."""
 
     array: Any  # cupy.ndarray (S,) uint8
 
@@ -56,6 +62,50 @@ class GpuBlock:
     def address(self) -> int:
         """Return where it begins."""
         return int(self.array.data.ptr)
+
+
+class GpuRows:
+    """Rows in a GPU's memory, ready when an event has come to pass."""
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, block: GpuBlock, shape: tuple[int, ...], ready: Any, copies: Any) -> None:
+        """Take the cupy.cuda.Event, and the cupy.cuda.Stream that copies to the host."""
+        self.shape, self.address = shape, block.address
+        self.room = block.array.size // int(np.prod(shape[1:]))
+        self._block, self._ready, self._copies = block, ready, copies
+        self._pixels: NDArray[np.uint8] | None = None
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def wait(self, stream: int | None) -> None:
+        """Let a CUDA stream, or the caller, wait for the event."""
+        if stream is None:
+            self._ready.synchronize()
+        else:
+            _stream(stream).wait_event(self._ready)
+
+    def copy(self, first: int, count: int, address: int, stream: int | None) -> None:
+        """Copy within the GPU's memory, in its turn on a CUDA stream; without one, until it is done."""
+        import cupy
+
+        row_bytes = int(np.prod(self.shape[1:]))
+        runtime = cupy.cuda.runtime
+        start = self.address + first * row_bytes
+        runtime.memcpyAsync(address, start, count * row_bytes, runtime.memcpyDeviceToDevice, stream or 0)
+        if stream is None:
+            runtime.streamSynchronize(0)
+
+    def on_host(self) -> NDArray[np.uint8]:
+        """Copy to the host, once."""
+        with self._lock:
+            if self._pixels is None:
+                self._copies.wait_event(self._ready)
+                rows = self._block.array[: int(np.prod(self.shape))].reshape(self.shape)
+                self._pixels = rows.get(stream=self._copies)
+            return self._pixels
 
 
 class GpuPainter:
@@ -67,6 +117,7 @@ class GpuPainter:
         self._cupy = cupy
         self._kernel = _kernel()
         self._stream = cupy.cuda.Stream(non_blocking=True)
+        self._copies = cupy.cuda.Stream(non_blocking=True)  # not behind what is painted meanwhile
         self.stream = int(self._stream.ptr)
         self.context = int(cupy.cuda.driver.ctxGetCurrent())
 
@@ -89,6 +140,19 @@ class GpuPainter:
         first = block.array[: int(np.prod(shape))].reshape(shape)
         pixels: NDArray[np.uint8] = first.get(stream=self._stream)
         return pixels
+
+    def hand_over(self, block: Block, shape: tuple[int, ...]) -> OnDevice:
+        """Mark the place on the stream where the rows are ready; nothing waits here."""
+        assert isinstance(block, GpuBlock)  # noqa: S101 - narrows the type
+        ready = self._cupy.cuda.Event(disable_timing=True)
+        ready.record(self._stream)
+        return GpuRows(block, shape, ready, self._copies)
+
+
+def _stream(handle: int) -> Any:
+    import cupy
+
+    return cupy.cuda.ExternalStream(handle)
 
 
 @cache

@@ -12,12 +12,14 @@ class Wanted:
     """One stream of frames that somebody wants: how they look, how often they come, how many at a time.
 
     With an interval of 0 every frame is delivered. Otherwise sample k is the frame nearest to k intervals after the
-    first frame of the video; a frame that is nearest to several of these times is delivered once.
+    first frame of the video; a frame that is nearest to several of these times is delivered once. Batches that may
+    stay `on_device` are left in the GPU's memory where that is where they were painted.
     """
 
     view: View
     interval_seconds: float
     batch: int
+    on_device: bool = False
 
 
 @dataclass(slots=True)

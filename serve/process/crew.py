@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
-from serve.process.messages import DEVICE_LOST, Alive, Began, Broken, Ended, Event, Halt, Order, Task
+from serve.process.messages import DEVICE_LOST, Alive, Began, Broken, Ended, Event, Halt, Loaded, Loads, Order, Task
 from serve.process.names import readable
 from serve.process.summary import Entry, Failure
 
 MOST_DEATHS_WITHOUT_WORK = 2  # a worker that dies before any input has begun will do so again
 _NOT_USABLE = 3  # exit code: models or the device cannot be used
+_LOAD_HINT = "raise --load-seconds, or see by `reelwarden doctor` whether a device hangs"
 
 
 def work(task: Task, pipe: Connection) -> None:
@@ -43,6 +44,7 @@ class _Worker:
     process: SpawnProcess
     pipe: Connection
     began_any: bool = False
+    loads_seconds: float | None = None  # of the monotonic clock: since when it loads models; None when it does not
     alone: str | None = None  # the input that no other may be beside
     under: dict[str, _Under] = field(default_factory=dict)  # by readable name
 
@@ -99,6 +101,10 @@ class Crew:
             worker.process.join()
         if not worker.process.is_alive():
             yield from self._buried(worker)
+        elif self._loads_too_long(worker):
+            self.close()
+            seconds = self._task.job.load_seconds
+            yield Broken(_NOT_USABLE, f"models are not loaded after {seconds:g} s; {_LOAD_HINT}")
         elif (hung := self._hung(worker)) is not None:
             yield from self._freed(worker, hung)
 
@@ -128,6 +134,9 @@ class Crew:
         return _Worker(process, ours)
 
     def _heard(self, worker: _Worker, event: Event) -> Iterator[Event]:
+        if isinstance(event, Loads | Loaded):
+            worker.loads_seconds = time.monotonic() if isinstance(event, Loads) else None
+            return
         if isinstance(event, Began | Alive):
             worker.began_any = True
             self._deaths_without_work = 0
@@ -154,6 +163,10 @@ class Crew:
             yield Ended(_failed(orders[0], "WorkerDied", f"it ended the process that analyzed it: {how}"))
         elif not self._halted:
             self._suspects += orders
+
+    def _loads_too_long(self, worker: _Worker) -> bool:
+        since = worker.loads_seconds
+        return since is not None and time.monotonic() - since > self._task.job.load_seconds
 
     def _hung(self, worker: _Worker) -> str | None:
         """Return the input that made no progress for too long."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 import time
 from collections import deque
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from serve.process.ledger import Ledger
 from serve.process.messages import Broken, Ended, Event, Order, Task
 from serve.process.outputs import open_outputs
 from serve.process.sagemaker_config import read_hosts
+from serve.process.scratch import scratch_folder
 from serve.process.settings import JobSettings
 from serve.process.shards import ALL, find_shard
 from serve.process.signals import Signals
@@ -51,7 +51,7 @@ def run_job(load: Callable[[], Settings], job: JobSettings, signals: Signals) ->
         ledger.checkpoint()  # before any work, as it shows that answers can be written
         log.info("job begins", extra={"fields": {"share": f"{shard.index} of {shard.count}", "said_by": shard.source}})
         rules = rules_with_input(settings.fetch_rules(), job.input)
-        with tempfile.TemporaryDirectory(prefix="reelwarden-job-", ignore_cleanup_errors=True) as scratch:
+        with scratch_folder() as scratch:
             sums = _Job(job, ledger, Crew(Task(settings, job, rules, tag, scratch)), signals).run()
         ledger.write(sums)
     except ReelwardenError as error:

@@ -40,6 +40,16 @@ class Halt:
 
 
 @dataclass(frozen=True, slots=True)
+class Loads:
+    """Models are being loaded from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Models are there."""
+
+
+@dataclass(frozen=True, slots=True)
 class Began:
     """The bytes of an input are here, and there is memory for it: from now on it must make progress."""
 
@@ -68,4 +78,4 @@ class Broken:
     message: str
 
 
-Event = Began | Alive | Ended | Broken
+Event = Loads | Loaded | Began | Alive | Ended | Broken

@@ -45,6 +45,9 @@ class JobSettings(BaseSettings):
     stall_seconds: float = Field(
         600.0, gt=0, description="an input that makes no progress for so long has hung: it fails, the others go on"
     )
+    load_seconds: float = Field(
+        1800.0, gt=0, description="the job ends with 3 when models are not loaded, or fetched and built, after so long"
+    )
     grace_seconds: float = Field(
         20.0, ge=0, description="how long inputs may go on after SIGTERM or SIGINT before they are given up"
     )

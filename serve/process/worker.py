@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from model_zoo.errors import DeviceLostError, MediaError, ReelwardenError, TemporaryFetchError
+from model_zoo.errors import BackendError, DeviceLostError, MediaError, ReelwardenError, TemporaryFetchError
 from model_zoo.report import Report
 from serve.album import Album
 from serve.asked import Asked
@@ -27,11 +27,12 @@ from serve.logs import log_json_lines
 from serve.pipeline import Analyzer
 from serve.process.answers import beside, wishes_of
 from serve.process.memory import Gate, estimate_bytes, memory_for_inputs
-from serve.process.messages import DEVICE_LOST, Alive, Began, Broken, Ended, Event, Halt, Order, Task
+from serve.process.messages import DEVICE_LOST, Alive, Began, Broken, Ended, Event, Halt, Loaded, Loads, Order, Task
 from serve.process.names import ANSWER, Item, readable
 from serve.process.outputs import Outputs, open_outputs
 from serve.process.summary import Entry, Failure
 from serve.process.work import work_id
+from serve.settings import Settings
 
 _HEARTBEAT_SECONDS = 1.0
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
@@ -175,7 +176,9 @@ class _Worker:
     def _loaded(self) -> Analyzer:
         with self._loading:
             if self._analyzer is None:
-                self._analyzer = Analyzer(self._task.settings)
+                self.tell(Loads())
+                self._analyzer = _analyzer(self._task.settings)
+                self.tell(Loaded())
                 log.info("doctor", extra={"fields": in_one_line(examine(self._task.settings, thorough=False))})
             return self._analyzer
 
@@ -188,6 +191,18 @@ class _Worker:
         ids = {ANSWER: before.answer_id, **before.beside}
         right = before.is_of(input_id, self._work_id) and before.answer_id is not None
         return right and all(self._outputs.id_of(name + suffix) == known for suffix, known in ids.items())
+
+
+def _analyzer(settings: Settings) -> Analyzer:
+    """Load the models; raises BackendError for what nobody foresaw, as no input would fare better."""
+    try:
+        return Analyzer(settings)
+    except ReelwardenError:
+        raise
+    except Exception as error:
+        log.exception("models cannot be loaded")
+        reason = f"{type(error).__name__}: {error}".split("\n", 1)[0]
+        raise BackendError(f"models cannot be loaded: {reason}; `reelwarden doctor` may say why") from error
 
 
 def _made(name: str, report: Report) -> Entry:

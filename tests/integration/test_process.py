@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import random
@@ -150,6 +151,50 @@ def test_a_job_that_is_killed_at_any_moment_goes_on_as_if_it_had_not(folder: Pat
     assert last["counts"]["inputs"] == last["counts"]["done"] + last["counts"]["kept"] == 10
     assert last["counts"]["kept"] > 0
     assert list((folder / "out").rglob(".*")) == []
+
+
+def test_what_a_killed_job_downloaded_is_removed_by_the_next_and_nothing_else_is(folder: Path) -> None:
+    (folder / "tmp" / "reelwarden-job-of-others-that-live").mkdir(parents=True)
+    living = os.open(folder / "tmp" / "reelwarden-job-of-others-that-live", os.O_RDONLY)
+    fcntl.flock(living, fcntl.LOCK_EX)
+    (folder / "tmp" / "mine").mkdir()
+    (folder / "tmp" / "reelwarden-job-link").symlink_to(folder / "tmp" / "mine")
+    job = start(folder, TMPDIR=str(folder / "tmp"))
+    assert job.stderr
+    while '"input over"' not in job.stderr.readline():
+        pass
+    assert scratch_of(folder), "a living job has a folder"
+    job.kill()
+    job.communicate()
+    left = scratch_of(folder)
+    assert len(left) == 1
+    (folder / "tmp" / left[0] / "half a video.mp4").write_bytes(b"\0" * 1000)
+    assert run(folder, TMPDIR=str(folder / "tmp"))[0] == 0
+    assert scratch_of(folder) == []
+    os.close(living)
+    assert {path.name for path in (folder / "tmp").iterdir()} == {
+        "mine",
+        "reelwarden-job-link",
+        "reelwarden-job-of-others-that-live",
+    }
+
+
+def scratch_of(folder: Path) -> list[str]:
+    """Return the folders of jobs that this test started."""
+    names = [path.name for path in (folder / "tmp").glob("reelwarden-job-*") if not path.is_symlink()]
+    return [name for name in names if "others" not in name]
+
+
+def test_a_library_that_does_not_load_ends_the_job_with_3_and_says_so(folder: Path) -> None:
+    (folder / "broken").mkdir()
+    (folder / "broken" / "faster_whisper.py").write_text("raise OSError('libnothing.so.1: cannot open it')")
+    job = start(folder, "--domains", "transcription", PYTHONPATH=str(folder / "broken"))
+    out, err = job.communicate(timeout=120)
+    assert job.returncode == 3
+    assert "input over" not in err
+    last = json.loads(out.splitlines()[-1])
+    assert "models cannot be loaded: OSError: libnothing.so.1: cannot open it" in last["error"]
+    assert "libnothing.so.1" in (folder / "message").read_text()
 
 
 def test_a_worker_that_is_killed_loses_nothing(folder: Path) -> None:

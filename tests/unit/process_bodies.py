@@ -9,7 +9,7 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from serve.process.messages import DEVICE_LOST, Began, Ended, Order, Task
+from serve.process.messages import DEVICE_LOST, Began, Ended, Loaded, Loads, Order, Task
 from serve.process.summary import Entry
 
 
@@ -42,3 +42,21 @@ def as_named(task: Task, pipe: Connection) -> None:
 def that_dies_at_once(task: Task, pipe: Connection) -> None:
     """End before anything begins, as when a library is missing."""
     os._exit(9)
+
+
+def that_loads_for_ever(task: Task, pipe: Connection) -> None:
+    """Begin to load models and never end, as where a driver hangs."""
+    pipe.send(Loads())
+    time.sleep(600)
+
+
+def that_loads_for_a_while(task: Task, pipe: Connection) -> None:
+    """Load for a moment, then do well, longer than loading may take."""
+    order = pipe.recv()
+    pipe.send(Loads())
+    time.sleep(0.2)
+    pipe.send(Loaded())
+    pipe.send(Began(order.item.name))
+    time.sleep(2.0)
+    pipe.send(Ended(Entry(name=order.item.name, status="done")))
+    pipe.recv()

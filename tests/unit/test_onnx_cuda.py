@@ -120,6 +120,8 @@ def test_the_memory_of_a_gpu_is_shared_among_the_models(network: Path, monkeypat
     assert providers[0][0] == "CUDAExecutionProvider"
     assert int(providers[0][1]["gpu_mem_limit"]) == int((16 << 30) * 0.7 / 7)
     assert providers[0][1]["arena_extend_strategy"] == "kSameAsRequested"
+    assert "user_compute_stream" not in providers[0][1]
+    assert told[0].providers(stream=140_000)[0][1]["user_compute_stream"] == "140000"
 
 
 def place(network: Path, device: Any, look: Look) -> Any:
@@ -153,6 +155,6 @@ def test_insisting_on_a_gpu_that_cannot_be_used_is_refused(network: Path, look: 
 
 def test_a_provider_that_silently_gave_up_is_noticed(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """ONNX Runtime warns and goes on with the CPU when CUDA's libraries are missing."""
-    monkeypatch.setattr(Target, "providers", lambda self: ["CPUExecutionProvider"])
+    monkeypatch.setattr(Target, "providers", lambda self, stream: ["CPUExecutionProvider"])
     with pytest.raises(BackendError, match="could not start its CUDA provider"):
         OnnxCudaModel(SPEC, network, Target())

@@ -16,7 +16,7 @@ from serve.process.names import Item
 from serve.process.settings import load_job_settings
 from serve.process.summary import Entry
 from serve.settings import load_settings
-from tests.unit.process_bodies import as_named, that_dies_at_once
+from tests.unit.process_bodies import as_named, that_dies_at_once, that_loads_for_a_while, that_loads_for_ever
 
 
 def outcome(
@@ -73,6 +73,20 @@ def test_a_worker_that_cannot_begin_ends_the_job_with_the_code_for_it(tmp_path: 
     entries, events = outcome(tmp_path, ["a", "b"], that_dies_at_once)
     assert not entries
     assert events == [Broken(3, "the worker ended before any input had begun: exit code 9")]
+
+
+def test_models_that_never_load_end_the_job_with_the_code_for_it(tmp_path: Path) -> None:
+    entries, events = outcome(tmp_path, ["a", "b"], that_loads_for_ever, load_seconds=1.5)
+    assert not entries
+    (broken,) = events
+    assert isinstance(broken, Broken)
+    assert broken.exit_code == 3
+    assert broken.message.startswith("models are not loaded after 1.5 s; raise --load-seconds")
+
+
+def test_work_may_take_longer_than_loading(tmp_path: Path) -> None:
+    entries, _ = outcome(tmp_path, ["a"], that_loads_for_a_while, load_seconds=1.5)
+    assert entries["a"].status == "done"
 
 
 @pytest.mark.parametrize("at_once", [True, False])

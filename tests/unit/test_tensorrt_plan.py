@@ -14,6 +14,7 @@ from serve.backends.tensorrt_plan import TensorrtPlanModel
 from tests import stand_in_tensorrt
 from tests.contract.test_every_backend import SIZE, mean_of_channels, spec_of
 from tests.stand_in_tensorrt import ENGINES, Context, HostMemory, plan_of
+from tests.twin import HostPainter, HostRows
 
 ONE = {"pixels": [[1, SIZE, SIZE, 3]] * 3}
 MANY = {"pixels": [[2, SIZE, SIZE, 3], [8, SIZE, SIZE, 3], [12, SIZE, SIZE, 3]]}
@@ -49,6 +50,16 @@ def test_the_profile_with_the_nearest_usual_batch_is_taken(tmp_path: Path) -> No
     for count in (1, 8, 8, 1):
         model.run({"pixels": noise(count)})
     assert context.switches == [1, 0]
+
+
+def test_rows_that_lie_on_the_device_are_not_copied_to_the_host(tmp_path: Path) -> None:
+    model, context, _ = opened(network(tmp_path), ONE, MANY)
+    block = HostPainter().allocate(noise(15).nbytes)
+    block.array[:] = noise(15).reshape(-1)
+    rows = HostRows(block, (14, SIZE, SIZE, 3))
+    np.testing.assert_allclose(model.run({"pixels": rows})["scores"], noise(15)[:14].mean(axis=(1, 2)), rtol=1e-5)
+    assert rows.fetched == 0
+    assert [shape[0] for shape in context.shapes] == [12, 2]
 
 
 def test_a_batch_below_the_least_is_padded_up_to_it(tmp_path: Path) -> None:

@@ -1,0 +1,53 @@
+"""A folder in TMPDIR for one job: it is removed at the end, and that of a job that was killed by the next job.
+
+A living job holds a lock on its folder, which the kernel lets go of however the job ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+NAME = "reelwarden-job-"
+_UNLOCKED = "reelwarden-new-"  # until the lock is held: under the other name it would be taken for a dead job's
+
+
+@contextmanager
+def scratch_folder() -> Iterator[str]:
+    """Give an empty folder for the length of a `with` block, after what killed jobs left has been removed."""
+    remove_left()
+    unlocked = Path(tempfile.mkdtemp(prefix=_UNLOCKED))
+    handle = os.open(unlocked, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with suppress(OSError):  # a file system without locks: what a killed job leaves there, stays
+            _lock(handle)
+        folder = unlocked.rename(unlocked.with_name(unlocked.name.replace(_UNLOCKED, NAME)))
+        try:
+            yield str(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(handle)
+
+
+def remove_left() -> None:
+    """Remove the folders of this user's jobs that live no more."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{NAME}*"):
+        with suppress(OSError):  # somebody else was faster, or the file system has no locks
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                if os.fstat(handle).st_uid == os.geteuid():
+                    _lock(handle)
+                    shutil.rmtree(folder)
+            finally:
+                os.close(handle)
+
+
+def _lock(handle: int) -> None:
+    """Lock a folder; raises OSError where a living job holds it."""
+    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
