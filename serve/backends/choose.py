@@ -7,7 +7,7 @@ from pathlib import Path
 
 from model_zoo.errors import BackendError
 from model_zoo.manifest import ModelSpec
-from serve.backends.ctranslate2 import Ctranslate2Model, compute_type
+from serve.backends.ctranslate2 import Ctranslate2Model, cap_kept_memory, compute_type
 from serve.backends.on_gpu import place_on_gpu, why_onnxruntime
 from serve.backends.onnx import OnnxModel
 from serve.backends.place import Placed, Wishes
@@ -34,6 +34,7 @@ def place_model(
     if found.gpu is not None:
         try:
             if speech:
+                cap_kept_memory(wishes.most_bytes(found.gpu.memory_bytes))
                 return _speech_on_gpu(spec, path, threads, found.gpu)
             return place_on_gpu(spec, path, wishes, found.gpu)
         except BackendError as error:
