@@ -93,6 +93,12 @@ def identities() -> list[str]:
     return [text.format(group=group) for text in content["identity_sentences"] for group in content["identities"]]
 
 
+def prose() -> list[str]:
+    """Return harmless sentences of the kind that novels are made of."""
+    found: list[str] = tomllib.loads(CASES.read_text("utf-8"))["prose"]
+    return found
+
+
 def disguised() -> list[str]:
     """Return the insults that are written in disguise."""
     content = tomllib.loads(CASES.read_text("utf-8"))
@@ -111,8 +117,10 @@ def alone(texts: Sequence[str], loaded: Mapping[str, Loaded]) -> Scores:
     return [dict(zip(labels, map(float, row), strict=True)) for row in label_scores(loaded[CLASSIFIER], texts)]
 
 
-def figures(known: Sequence[Set], said: Mapping[str, Scores], harmless: Scores, hidden: Scores) -> list[dict[str, Any]]:
-    """Return AUC and F1 of every key and set, and the share of false alarms on identity words."""
+def figures(
+    known: Sequence[Set], said: Mapping[str, Scores], harmless: Mapping[str, Scores], hidden: Scores
+) -> list[dict[str, Any]]:
+    """Return AUC and F1 of every key and set, and the share of false alarms on what is harmless."""
     found = []
     for texts in known:
         for key, truth in texts.truth.items():
@@ -121,9 +129,10 @@ def figures(known: Sequence[Set], said: Mapping[str, Scores], harmless: Scores, 
                 count = f"{texts.name}, {sum(truth)} are it"
                 found.append(figure(f"{key}: AUC", roc_auc(values, truth) or 0.0, count))
                 found.append(figure(f"{key}: F1 at {FLAGGED}", counts_at(values, truth, FLAGGED).f1, count))
-    for key in (OVERALL, "hate_speech"):
-        share = float(np.mean([row[key] >= FLAGGED for row in harmless]))
-        found.append(figure(f"{key}: false alarms", share, f"{len(harmless)} harmless sentences about identities"))
+    for what, rows in harmless.items():
+        for key in (OVERALL, "hate_speech"):
+            share = float(np.mean([row[key] >= FLAGGED for row in rows]))
+            found.append(figure(f"{key}: false alarms", share, f"{len(rows)} {what}"))
     share = float(np.mean([row["insult"] >= FLAGGED for row in hidden]))
     return [*found, figure("insult: recall", share, f"{len(hidden)} insults in disguise")]
 
@@ -159,7 +168,11 @@ def _measured(
     measured = {}
     for role, say in ((CLASSIFIER, alone), (ENCODER, together)):
         said = {texts.name: say(texts.texts, loaded) for texts in known}
-        measured[loaded[role].spec.name] = figures(known, said, say(identities(), loaded), say(disguised(), loaded))
+        harmless = {
+            "harmless sentences about identities": say(identities(), loaded),
+            "sentences of old novels": say(prose(), loaded),
+        }
+        measured[loaded[role].spec.name] = figures(known, said, harmless, say(disguised(), loaded))
     return measured, failures(known[-1], said[known[-1].name])
 
 

@@ -22,6 +22,7 @@ class Options:
     gallery: Gallery | None = None  # people to be named
     speakers: bool = True  # are the voices of a file told apart?
     language: str = ""  # of the speech, ISO 639-1; empty finds it out
+    beam_size: int = 2  # how many readings of the speech are weighed at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,11 @@ class Summary:
     texts: tuple[str, ...] = ()  # what was given as text
 
 
+def none_idle(_specs: Mapping[str, ModelSpec]) -> frozenset[str]:
+    """Say that every chosen model is asked."""
+    return frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Domain:
     """One analysis domain: `start` opens it on one media file, `summarize` turns its predictions into a report part."""
@@ -72,3 +78,4 @@ class Domain:
     start: Callable[[Start], tuple[Watcher | Listener, ...]]
     summarize: Callable[[Summary], DomainPart]
     part: type[DomainPart]
+    idle: Callable[[Mapping[str, ModelSpec]], frozenset[str]] = none_idle  # roles that the chosen models leave unasked

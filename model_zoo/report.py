@@ -151,6 +151,13 @@ class Segment(ReportModel):
     )
 
 
+class SampledSegment(Segment):
+    """A stretch of time with a finding that says of every analyzed frame in it when it was, and how sure."""
+
+    frame_seconds: list[float] | None = Field(default=None, description="of the frames; null in older reports")
+    frame_confidences: list[float] | None = Field(default=None, description="one for each of `frame_seconds`")
+
+
 class FrameBox(ReportModel):
     """One thing that a model saw in one frame."""
 
@@ -222,5 +229,10 @@ class Report(ReportModel):
     )
     errors: list[ReportedError] = Field(default_factory=list)
     verdict: Verdict | None = Field(default=None, description="null where no policy was applied")
-    review: Review | None = Field(default=None, description="null where no person's decisions were merged")
+    review: Review | None = Field(
+        default=None, description="what was decided last; null where no person's decisions were merged"
+    )
+    earlier_reviews: list[Review] | None = Field(
+        default=None, description="of whomever, in the order of their times; null where there is none"
+    )
     run: Run

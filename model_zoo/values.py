@@ -178,6 +178,7 @@ class Span:
     peak: float
     mean: float
     frames: int
+    moments: tuple[tuple[float, float], ...] = ()  # time and score of every sample that carries it, where they are kept
 
 
 Predict = Callable[[Frames], Sequence[Prediction]]

@@ -1,27 +1,34 @@
 """The entry of the command `reelwarden`: also `python -m serve`."""
 
+import os
 import signal
 import sys
+from types import FrameType
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
+AGAIN_SECONDS = 0.02
 
 
 def main() -> None:
     """Run the command line; an interruption is no crash, also while libraries are loaded."""
-    interruptions: list[int] = []
-
-    def interrupt(number: int, _frame: object) -> None:
-        interruptions.append(number)
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGALRM, _interrupt)
     try:
         sys.exit(_run(sys.argv[1:]))
-    except (KeyboardInterrupt, Exception):
-        if not interruptions:  # a native library turns an interruption of its loading into another exception
-            raise
+    except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
-        sys.exit(INTERRUPTED)
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)  # a library that is half loaded cannot be ended in order
+
+
+def _interrupt(_number: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt; not into an import, where native libraries would abort the process, but after it."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
+            return
+        frame = frame.f_back
+    raise KeyboardInterrupt
 
 
 def _run(arguments: list[str]) -> int:

@@ -69,6 +69,7 @@ def analyze(
     biometrics: Annotated[bool | None, typer.Option(help="Compare faces with each other and the gallery.")] = None,
     language: Annotated[str | None, typer.Option(help="What is spoken, such as en; found out by default.")] = None,
     speakers: Annotated[bool | None, typer.Option(help="Tell the voices of a file apart.")] = None,
+    beam_size: Annotated[int | None, typer.Option(help="Readings of the speech weighed at once, 1 to 10.")] = None,
     offline: Annotated[bool | None, typer.Option(help="Never fetch weights.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads; all cores by default.")] = None,
     policy: Annotated[
@@ -102,6 +103,7 @@ def analyze(
         biometrics=biometrics,
         language=language,
         speakers=speakers,
+        beam_size=beam_size,
         offline=offline,
         threads=threads,
         policy=policy,

@@ -13,7 +13,7 @@ from model_zoo.errors import UsageError
 from serve.files import write_atomically
 from serve.media import open_media
 from serve.review import media_source, merged, page, read_decisions
-from serve.review.a2i import human_loop_request
+from serve.review.a2i import human_loop_request, worker_template
 from serve.review.findings import findings
 from serve.review.label_studio import label_studio_config, label_studio_tasks
 from serve.saved import read_report
@@ -55,13 +55,15 @@ def apply(
     decisions: Annotated[Path, typer.Argument(help="The file that the page exported.")],
     out: Annotated[Path | None, typer.Option(help="The report to write; by default the same.")] = None,
 ) -> None:
-    """Merge a person's decisions into the report; an earlier review in it is replaced."""
+    """Merge a person's decisions into the report; earlier reviews in it are kept as such."""
     read = read_report(report)
     done = merged(read, read_decisions(decisions.name, read_text(decisions)))
     target = out or report
     write_atomically(target, done.model_dump_json(indent=2) + "\n")
     count = len(done.review.segments) if done.review else 0
-    typer.echo(f"{shown(str(target))}: {count} of {len(findings(read))} findings decided")
+    earlier = len(done.earlier_reviews or ())
+    more = f"; {earlier} earlier review{'s' if earlier > 1 else ''} kept" if earlier else ""
+    typer.echo(f"{shown(str(target))}: {count} of {len(findings(read))} findings decided{more}")
 
 
 @app.command("export")
@@ -70,7 +72,9 @@ def export(
     to: Annotated[Target, typer.Option(help="Whose people decide.")],
     media_url: Annotated[str, typer.Option(help="Where their browsers find the media, e.g. s3:// or https://.")],
     out: Annotated[Path | None, typer.Option(help="The file to write; printed by default.")] = None,
-    config: Annotated[Path | None, typer.Option(help="Label Studio: also write its labelling configuration.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Also write Label Studio's labelling configuration, or A2I's worker template.")
+    ] = None,
     flow_definition: Annotated[str | None, typer.Option(help="A2I: the ARN of the human review workflow.")] = None,
 ) -> None:
     """Hand the findings to another tool: as tasks of Label Studio, or as the request that starts an A2I human loop."""
@@ -79,11 +83,11 @@ def export(
     if to is Target.A2I:
         if flow_definition is None:
             raise UsageError("flow-definition is missing: give the ARN of a human review workflow")
-        document = human_loop_request(read, media_url, flow_definition)
+        document, shows = human_loop_request(read, media_url, flow_definition), worker_template()
     else:
-        document = label_studio_tasks(read, media_url)
-        if config is not None:
-            write_atomically(config, label_studio_config(read))
+        document, shows = label_studio_tasks(read, media_url), label_studio_config(read)
+    if config is not None:
+        write_atomically(config, shows)
     text = json.dumps(document, indent=2, ensure_ascii=False)
     if out is None:
         typer.echo(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
@@ -73,8 +73,20 @@ def choose_models(domains: Sequence[Domain], settings: Settings) -> dict[tuple[s
         name = wanted.get((domain, role))
         if required or name:
             chosen[domain, role] = choose(domain, role, name, specs)
-            check_licence(chosen[domain, role], settings.licences)
+    for place in _idle(domains, chosen):
+        del chosen[place]
+    for spec in chosen.values():
+        check_licence(spec, settings.licences)
     return chosen
+
+
+def _idle(domains: Sequence[Domain], chosen: Mapping[tuple[str, str], ModelSpec]) -> list[tuple[str, str]]:
+    """Return the places whose models would be loaded for nothing beside the others."""
+    return [
+        (domain.name, role)
+        for domain in domains
+        for role in domain.idle({role: spec for (name, role), spec in chosen.items() if name == domain.name})
+    ]
 
 
 def load_models(

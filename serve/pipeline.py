@@ -112,7 +112,11 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         self._executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="infer")
         self._models = load_models(self.domains, settings, self._executor, wrap)
         self._options = Options(
-            settings.biometrics, find_gallery(settings, self._models), settings.speakers, settings.language
+            settings.biometrics,
+            find_gallery(settings, self._models),
+            settings.speakers,
+            settings.language,
+            settings.beam_size,
         )
 
     def __exit__(

@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     language: str = Field(
         "", pattern=r"^([a-z]{2,3})?$", description="what is spoken, ISO 639-1, such as en; empty finds it out"
     )
+    beam_size: int = Field(
+        2, ge=1, le=10, description="readings of the speech that are weighed at once; more takes longer"
+    )
     speakers: bool = Field(True, description="tell the voices of a file apart; not without `biometrics`")
 
     models: Annotated[tuple[str, ...], NoDecode] = Field(

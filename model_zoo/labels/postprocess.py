@@ -8,8 +8,8 @@ import numpy as np
 
 from model_zoo.labels.names import shown_labels
 from model_zoo.manifest import ModelSpec
-from model_zoo.ops.time import SpanRule, score_series, segment_fields, spans
-from model_zoo.report import Segment
+from model_zoo.ops.time import SpanRule, moment_fields, score_series, segment_fields, spans
+from model_zoo.report import SampledSegment
 from model_zoo.values import Frames, Prediction, Tensors
 
 # Faster sampling than once a second is averaged over half a second: taggers flicker
@@ -32,11 +32,13 @@ def softmax_labels(outputs: Tensors, spec: ModelSpec, frames: Frames) -> list[Pr
     ]
 
 
-def label_segments(predictions: Sequence[Prediction], interval_seconds: float, end_seconds: float) -> list[Segment]:
+def label_segments(
+    predictions: Sequence[Prediction], interval_seconds: float, end_seconds: float
+) -> list[SampledSegment]:
     """Return when each label applied, in time order."""
     seconds, series = score_series(predictions)
     segments = [
-        Segment(label=label, **segment_fields(span))
+        SampledSegment(label=label, **segment_fields(span), **moment_fields(span))
         for label, scores in series.items()
         for span in spans(seconds, scores, RULE, interval_seconds, end_seconds)
     ]

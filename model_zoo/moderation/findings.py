@@ -16,7 +16,7 @@ from model_zoo.moderation.signals import BOX_SIGNALS, CONTENT_SIGNALS, FRAME_SIG
 from model_zoo.moderation.sources import source_of
 from model_zoo.moderation.taxonomy import ALL_LABELS, with_ancestors
 from model_zoo.ops.boxes import box_shares
-from model_zoo.ops.time import Seconds, SpanRule, box_series, score_series, segment_fields, spans, within
+from model_zoo.ops.time import Seconds, SpanRule, box_series, moment_fields, score_series, segment_fields, spans, within
 from model_zoo.report import DomainPart, Evidence, Segment, Status, TrackPoint
 from model_zoo.values import Prediction, Scores, Span
 
@@ -247,6 +247,9 @@ def _union_span(one: Span, other: Span) -> Span:
         frames = one.frames + other.frames
         mean = (one.mean * one.frames + other.mean * other.frames) / frames
     better = max(one, other, key=lambda span: span.peak)
+    moments: dict[float, float] = {}
+    for seconds, score in (*one.moments, *other.moments):
+        moments[seconds] = max(score, moments.get(seconds, 0.0))
     return Span(
         start_seconds=min(one.start_seconds, other.start_seconds),
         end_seconds=max(one.end_seconds, other.end_seconds),
@@ -254,6 +257,7 @@ def _union_span(one: Span, other: Span) -> Span:
         peak=better.peak,
         mean=mean,
         frames=frames,
+        moments=tuple(sorted(moments.items())),
     )
 
 
@@ -292,4 +296,5 @@ def _segment(item: Seen) -> ModerationSegment:
         evidence=list(item.evidence),
         regions=list(item.regions),
         **segment_fields(item.span),
+        **moment_fields(item.span),
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pydantic import Field
 
 from model_zoo.moderation.taxonomy import VERSION
-from model_zoo.report import DomainPart, Evidence, Grade, Segment, TrackPoint
+from model_zoo.report import DomainPart, Evidence, Grade, SampledSegment, Segment, TrackPoint
 
 
-class ModerationSegment(Segment):
+class ModerationSegment(SampledSegment):
     """A stretch of time with a label of the taxonomy."""
 
     parent: str | None = Field(description="the label one level up; it has a segment of its own")

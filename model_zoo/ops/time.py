@@ -127,6 +127,14 @@ def segment_fields(span: Span) -> Mapping[str, Any]:
     }
 
 
+def moment_fields(span: Span) -> Mapping[str, Any]:
+    """Return the fields of a `SampledSegment` that a span fills beside those of every segment."""
+    return {
+        "frame_seconds": [round(seconds, 6) for seconds, _ in span.moments] or None,
+        "frame_confidences": [round(min(1.0, score), 4) for _, score in span.moments] or None,
+    }
+
+
 def _join(
     first: NDArray[np.intp], last: NDArray[np.intp], with_next: NDArray[np.bool_]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -144,4 +152,5 @@ def _span(seconds: Seconds, scores: Scores, carried: NDArray[np.bool_], end_seco
         peak=min(1.0, float(scores[peak])),
         mean=min(1.0, float(scores[carried].mean(dtype=np.float64))),
         frames=int(carried.sum()),
+        moments=tuple(zip(seconds[carried].tolist(), scores[carried].tolist(), strict=True)),
     )

@@ -6,14 +6,15 @@ text, a small head per key weighs them: rating.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from model_zoo.domain import Domain, Start, Summary
+from model_zoo.manifest import ModelSpec
 from model_zoo.toxicity.coverage import coverage, languages
 from model_zoo.toxicity.networks import CLASSIFIER, ENCODER, checked
 from model_zoo.toxicity.pieces import Piece, origins, pieces
 from model_zoo.toxicity.postprocess import segments
-from model_zoo.toxicity.rating import rate
+from model_zoo.toxicity.rating import knows_heads, rate
 from model_zoo.toxicity.schema import RatedText, ToxicityPart
 
 
@@ -54,6 +55,11 @@ def _rated(found: Sequence[Piece], summary: Summary) -> list[RatedText]:
     ]
 
 
+def idle(specs: Mapping[str, ModelSpec]) -> frozenset[str]:
+    """Leave out the encoder where its heads do not know the classifier."""
+    return frozenset() if knows_heads(specs) else frozenset({ENCODER} & specs.keys())
+
+
 DOMAIN = Domain(
     name="toxicity",
     title="insults, threats, hate and profanity, spoken, on the screen or in text",
@@ -62,4 +68,5 @@ DOMAIN = Domain(
     start=start,
     summarize=summarize,
     part=ToxicityPart,
+    idle=idle,
 )

@@ -1,7 +1,7 @@
 """Put right what is written in disguise: sh1t, f u c k, f*ck, fuuuck, zero-width and look-alike letters.
 
-Only what becomes a listed word is changed; `2nd`, `a b c` and Cyrillic words stay as they are. Places are counted in
-characters of the text as it was given.
+Only what becomes a listed word is changed, and words of mixed scripts; `2nd`, `a b c` and Cyrillic words stay as they
+are. Places are counted in characters of the text as it was given.
 """
 
 from __future__ import annotations
@@ -9,16 +9,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from model_zoo.toxicity.lexicon import lexicon
+from model_zoo.toxicity.lookalikes import exactly, readings
 
 _LEET = str.maketrans({"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "@": "a", "$": "s",
                        "!": "i", "|": "i", "+": "t", "€": "e"})  # fmt: skip
-_ALIKE = str.maketrans(
-    "аеорсухіјѕкмнтвԁɡαορυικντεηβΑΕΟΡСХІЈЅКМНТВЕАРОÀàáâäãåèéêëìíîïòóôöõùúûüñç",
-    "aeopcyxijskmhtbdgaopuikvtenbAEOPCXIJSKMHTBEAPOAaaaaaaeeeeiiiiooooouuuunc",
-)
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _CHUNK = re.compile(r"\S+")
 _INNER_SIGNS = re.compile(r"[._\-~/\\,]")
@@ -69,33 +66,55 @@ class _Piece:
 
 def plain(text: str) -> Plain:
     """Return a text without disguises."""
-    pieces = _joined([_undisguised(piece) for piece in _pieces(text)])
-    words = [word for piece in pieces for word in _words(piece)]
-    return Plain(" ".join(piece.text for piece in pieces), tuple(words))
+    given = list(_pieces(text))
+    words = [piece.text for piece in given if any(letter.isalpha() for letter in piece.text)]
+    mostly_latin = sum(map(_has_latin, words)) > len(words) / 2
+    pieces = _joined([_undisguised(piece, mostly_latin) for piece in given])
+    return Plain(" ".join(piece.text for piece in pieces), tuple(word for piece in pieces for word in _words(piece)))
 
 
 def _pieces(text: str) -> Iterator[_Piece]:
-    """Split at spaces, without characters that nobody sees and with look-alikes of other scripts put right."""
+    """Split at spaces, without characters that nobody sees, and without accents on Latin letters."""
     for match in _CHUNK.finditer(text):
-        seen = "".join(character for character in match.group() if unicodedata.category(character) not in ("Cf", "Mn"))
-        seen = unicodedata.normalize("NFKC", seen)
-        if any("a" <= letter <= "z" for letter in seen.lower()) and not seen.isascii():
-            seen = seen.translate(_ALIKE)
+        seen = unicodedata.normalize("NFKC", _without(match.group(), "Cf", "Mn"))
+        if _has_latin(seen) and not seen.isascii():
+            seen = _without(unicodedata.normalize("NFKD", seen), "Mn")
         if seen:
             yield _Piece(seen, match.start(), match.end())
 
 
-def _undisguised(piece: _Piece) -> _Piece:
-    """Return the listed word that a piece stands for, else the piece."""
-    core = piece.text.strip(".,;:?\"'()[]{}<>…").lower()
-    if core.isalpha() and not _LONG_RUN.search(core):
-        return piece
-    known = lexicon().knows
-    for candidate in _candidates(core):
-        if known(candidate):
+def _without(text: str, *categories: str) -> str:
+    return "".join(character for character in text if unicodedata.category(character) not in categories)
+
+
+def _has_latin(text: str) -> bool:
+    return any("a" <= letter <= "z" for letter in text.lower())
+
+
+def _undisguised(piece: _Piece, mostly_latin: bool) -> _Piece:
+    """Return the listed word that a piece stands for, else the piece, its look-alikes put right where scripts mix.
+
+    A word without a Latin letter is a disguise only in a text that is `mostly_latin`, and letter for letter.
+    """
+    core = piece.text.strip(".,;:?\"'()[]{}<>…")
+    if core.isascii():
+        ways = [core.lower()]
+    elif _has_latin(core):
+        ways = list(readings(core))
+    else:
+        ways = [way for way in [exactly(core)] if way and mostly_latin]
+    for way in ways:
+        if found := _listed(way, piece.text.isascii()):
             ending = piece.text[-1] if piece.text[-1] in ".,;:?!" else ""
-            return _Piece(candidate + ending, piece.start, piece.end)
-    return piece
+            return _Piece(found + ending, piece.start, piece.end)
+    return piece if core.isascii() or not _has_latin(core) else replace(piece, text=next(readings(piece.text)))
+
+
+def _listed(word: str, as_given: bool) -> str | None:
+    """Return the listed word that a word stands for; one that is `as_given` and plain needs no second look."""
+    if as_given and word.isalpha() and not _LONG_RUN.search(word):
+        return None
+    return next((candidate for candidate in _candidates(word) if lexicon().knows(candidate)), None)
 
 
 def _candidates(core: str) -> Iterator[str]:

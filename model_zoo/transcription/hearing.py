@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from model_zoo.domain import Loaded
+from model_zoo.domain import Loaded, Options
 from model_zoo.transcription.pieces import Packer, Piece
 from model_zoo.transcription.stretches import SpeechCutter, Stretch
 from model_zoo.transcription.voices import hear_voices
@@ -21,9 +21,9 @@ SURE_OF_LANGUAGE = 0.5  # pieces less sure do not count for the usual language o
 class Hearing:
     """What is known of one media file while its sound is heard."""
 
-    def __init__(self, voice: Loaded, transcriber: Loaded, speakers: Loaded | None, language: str) -> None:
-        """Hear with these models; without `speakers` nobody's voice is looked at. "" finds the language out."""
-        self._voice, self._transcriber, self._speakers, self._language = voice, transcriber, speakers, language
+    def __init__(self, voice: Loaded, transcriber: Loaded, speakers: Loaded | None, options: Options) -> None:
+        """Hear with these models; without `speakers` nobody's voice is looked at."""
+        self._voice, self._transcriber, self._speakers, self._options = voice, transcriber, speakers, options
         taken, window = voice.spec.hears(), transcriber.spec.hears()
         self._taken = taken
         self._cutter: SpeechCutter | None = None  # the network says how many steps a window has
@@ -88,7 +88,7 @@ class Hearing:
     def _transcribe(self, pieces: Sequence[Piece]) -> list[SpokenWord]:
         usual = max(self._seconds_by_language, key=self._seconds_by_language.__getitem__, default="")
         spec = self._transcriber.spec
-        outputs = self._transcriber.model.run(ask(pieces, spec, self._language, usual))
+        outputs = self._transcriber.model.run(ask(pieces, spec, self._options.language, usual, self._options.beam_size))
         for piece, language, sure in zip(
             pieces, outputs["language"].tolist(), outputs["language_confidence"].tolist(), strict=True
         ):

@@ -43,4 +43,5 @@ class TranscriptionPart(DomainPart):
     segments: list[SpeechSegment] = Field(default_factory=list)  # type: ignore[assignment]
     language: str | None = Field(default=None, description="of most of the speech, ISO 639-1; null without speech")
     language_confidence: float | None = Field(default=None, ge=0, le=1)
+    beam_size: int | None = Field(default=None, description="readings weighed at once; null in older reports")
     speakers: list[Speaker] | None = Field(default=None, description="null where speakers were not told apart")

@@ -31,7 +31,9 @@ class SpokenWord:
     language_confidence: float
 
 
-def ask(pieces: Sequence[Piece], spec: ModelSpec, language: str, usual_language: str) -> dict[str, Tensor]:
+def ask(
+    pieces: Sequence[Piece], spec: ModelSpec, language: str, usual_language: str, beam_size: int
+) -> dict[str, Tensor]:
     """Return the inputs of the transcriber for some pieces, one a row."""
     taken = spec.hears()
     waveform = np.zeros((len(pieces), taken.samples), np.float32)
@@ -41,6 +43,7 @@ def ask(pieces: Sequence[Piece], spec: ModelSpec, language: str, usual_language:
         "filled": filled,
         "language": np.full(len(pieces), language, CODE),
         "usual_language": np.full(len(pieces), usual_language, CODE),
+        "beam_size": np.full(len(pieces), beam_size, np.int64),
     }
 
 

@@ -21,7 +21,6 @@ from serve.backends.contract import checked_rows
 
 MODEL_FILE = "model.bin"  # the name that CTranslate2 looks for
 
-BEAM = 2
 WARM_UP_SAMPLES = 480_000
 SURE_OF_LANGUAGE = 0.5
 MOST_REPETITION = 2.4  # a text that compresses by more repeats itself: the limit that OpenAI uses
@@ -80,9 +79,9 @@ class Ctranslate2Model:
     """Run a Whisper model in CTranslate2's format.
 
     Inputs: the sound (N, S), and for every row `filled`, how many of its samples are of the sound; `language`, a code
-    or "" to find it out; `usual_language`, what is taken where that is unsure, or "". Outputs: `words` (N, W), padded
-    with "", `word_times` (N, W, 2) in seconds of the row, `word_confidences` (N, W), and one value a row: `no_speech`,
-    `log_probability`, `repetition`, `language`, `language_confidence`.
+    or "" to find it out; `usual_language`, what is taken where that is unsure, or ""; `beam_size`, of which the largest
+    counts. Outputs: `words` (N, W), padded with "", `word_times` (N, W, 2) in seconds of the row, `word_confidences`
+    (N, W), and one value a row: `no_speech`, `log_probability`, `repetition`, `language`, `language_confidence`.
     """
 
     def __init__(self, spec: ModelSpec, path: Path, device: str, arithmetic: str, threads: int) -> None:
@@ -112,12 +111,13 @@ class Ctranslate2Model:
 
     def run(self, tensors: Given) -> Tensors:
         """Return what was said in every row; raises BackendError for inputs off the contract."""
-        waveform, filled, wanted, usual = self._checked({name: on_host(rows) for name, rows in tensors.items()})
+        given = {name: on_host(rows) for name, rows in tensors.items()}
+        waveform, filled, wanted, usual, beam_size = self._checked(given)
         rows: list[tuple[Said, Language]] = []
         while len(rows) < len(waveform):
             part = slice(len(rows), len(rows) + self._most)
             try:
-                said = list(self._transcribe(waveform[part], filled[part], wanted[part], usual[part]))
+                said = list(self._transcribe(waveform[part], filled[part], wanted[part], usual[part], beam_size))
             except RuntimeError as error:
                 self._halve(error)
                 continue
@@ -141,8 +141,8 @@ class Ctranslate2Model:
         self._most //= 2
         self._halved = f"the GPU's memory was full, so at most {self._most} rows are run at once"
 
-    def _checked(self, tensors: Tensors) -> tuple[Tensor, Tensor, list[str], list[str]]:
-        extra = {"filled", "language", "usual_language"}
+    def _checked(self, tensors: Tensors) -> tuple[Tensor, Tensor, list[str], list[str], int]:
+        extra = {"filled", "language", "usual_language", "beam_size"}
         waveform = checked_rows(self._spec, {name: rows for name, rows in tensors.items() if name not in extra})
         if missing := extra - set(tensors):
             raise BackendError(f"{self._spec.name}: also takes the inputs {', '.join(sorted(missing))}")
@@ -150,10 +150,10 @@ class Ctranslate2Model:
         wanted, usual = (tensors[name].tolist() for name in ("language", "usual_language"))
         if unknown := {*wanted, *usual} - known:
             raise BackendError(f"{self._spec.name}: does not know the language {', '.join(sorted(unknown))}")
-        return waveform, tensors["filled"], wanted, usual
+        return waveform, tensors["filled"], wanted, usual, int(tensors["beam_size"].max(initial=1))
 
     def _transcribe(
-        self, waveform: Tensor, filled: Tensor, wanted: Sequence[str], usual: Sequence[str]
+        self, waveform: Tensor, filled: Tensor, wanted: Sequence[str], usual: Sequence[str], beam_size: int
     ) -> Iterator[tuple[Said, Language]]:
         features = np.stack([self._spectrogram(row) for row in waveform])  # (N, mel bands, frames)
         encoded = self._whisper.encode(features)
@@ -162,7 +162,7 @@ class Ctranslate2Model:
         for code in dict.fromkeys(language.code for language in languages):
             rows = [row for row, language in enumerate(languages) if language.code == code]
             part = encoded if len(rows) == len(features) else self._whisper.encode(features[rows])
-            texts = self._decode(features[rows], part, filled[rows], self._tokenizer(code))
+            texts = self._decode(features[rows], part, filled[rows], self._tokenizer(code), beam_size)
             said |= dict(zip(rows, texts, strict=True))
         return ((said[row], language) for row, language in enumerate(languages))
 
@@ -193,7 +193,13 @@ class Ctranslate2Model:
         return Tokenizer(self._whisper.hf_tokenizer, multilingual, task="transcribe", language=language)
 
     def _decode(
-        self, features: Tensor, encoded: Any, filled: Tensor, tokenizer: Any, unrepeated_tokens: int = 0
+        self,
+        features: Tensor,
+        encoded: Any,
+        filled: Tensor,
+        tokenizer: Any,
+        beam_size: int,
+        unrepeated_tokens: int = 0,
     ) -> list[Said]:
         """Return the text of each row; one that repeats itself is decoded once more, with repetition forbidden."""
         from faster_whisper.transcribe import get_compression_ratio, get_suppressed_tokens
@@ -202,7 +208,7 @@ class Ctranslate2Model:
         results = self._whisper.model.generate(
             encoded,
             [prompt] * len(features),
-            beam_size=BEAM,
+            beam_size=beam_size,
             no_repeat_ngram_size=unrepeated_tokens,
             max_length=self._whisper.max_length,
             return_scores=True,
@@ -225,9 +231,8 @@ class Ctranslate2Model:
             )
         again = [row for row, text in enumerate(said) if text.repetition > MOST_REPETITION]
         if again and not unrepeated_tokens:
-            better = self._decode(
-                features[again], self._whisper.encode(features[again]), filled[again], tokenizer, UNREPEATED_TOKENS
-            )
+            encoded = self._whisper.encode(features[again])
+            better = self._decode(features[again], encoded, filled[again], tokenizer, beam_size, UNREPEATED_TOKENS)
             for row, text in zip(again, better, strict=True):
                 said[row] = text
         return said

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from model_zoo.report import BoxFacts, DomainPart, Report, Segment
+from model_zoo.report import BoxFacts, DomainPart, Report, SampledSegment, Segment
 
 Json = dict[str, Any]
 
@@ -57,9 +57,13 @@ def findings(part: DomainPart) -> Iterator[Segment]:
 def moments(segment: Segment) -> Iterator[tuple[int, float]]:
     """Yield milliseconds and percent for every analyzed frame of a segment.
 
-    A report keeps the peak of a segment and its mean, not each frame: frames are spread evenly over the segment, the
-    one nearest to the peak stands at the peak with its confidence, the others have the mean.
+    An older report keeps the peak of a segment and its mean, not each frame: there, frames are spread evenly, the one
+    nearest to the peak stands at the peak with its confidence, the others have the mean.
     """
+    if isinstance(segment, SampledSegment) and segment.frame_seconds and segment.frame_confidences:
+        for seconds, confidence in zip(segment.frame_seconds, segment.frame_confidences, strict=True):
+            yield millis(seconds), percent(confidence)
+        return
     frames = max(1, segment.frames)
     step = (segment.end_seconds - segment.start_seconds) / frames
     times = [segment.start_seconds + index * step for index in range(frames)]

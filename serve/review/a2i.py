@@ -1,9 +1,10 @@
-"""A report as the input of an Amazon A2I human loop: the request of StartHumanLoop."""
+"""A report as the input of an Amazon A2I human loop: the request of StartHumanLoop, and what workers see of it."""
 
 from __future__ import annotations
 
 import json
 import re
+from importlib.resources import files
 from typing import Any
 
 from model_zoo.errors import UsageError
@@ -13,6 +14,11 @@ from serve.review.findings import findings
 
 MOST_CONTENT_CHARACTERS = 3_145_728  # of InputContent, by the service
 _FLOW = re.compile(r"arn:aws[a-z\-]*:sagemaker:[a-z0-9\-]*:[0-9]{12}:flow-definition/.+")
+
+
+def worker_template() -> str:
+    """Return the worker task template, in Liquid, that shows what `human_loop_request` hands over."""
+    return (files("serve.review") / "a2i_template.html").read_text("utf-8")
 
 
 def human_loop_request(report: Report, media_url: str, flow_definition: str) -> dict[str, Any]:

@@ -19,9 +19,9 @@ def report_sha256(report: Report) -> str:
     """Return the hash of what a report says of its media, whatever its layout.
 
     It is taken over the report as JSON with sorted keys, without spaces, without what is null, and without `run` and
-    `review`: the same file analyzed again the same way has the same hash, and so has a report with decisions in it.
+    the reviews: the same file analyzed again the same way has the same hash, and so has a report with decisions in it.
     """
-    content = _without_nulls(report.model_dump(mode="json", exclude={"run", "review"}))
+    content = _without_nulls(report.model_dump(mode="json", exclude={"run", "review", "earlier_reviews"}))
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -44,7 +44,10 @@ def read_decisions(name: str, text: str) -> Review:
 
 
 def merged(report: Report, review: Review) -> Report:
-    """Return the report with the decisions in it. Raises UsageError where they are not of this report."""
+    """Return the report with the decisions in it: the review that was made last, and the earlier ones in their order.
+
+    The same decisions once more change nothing. Raises UsageError where they are not of this report.
+    """
     own = report_sha256(report)
     if review.report_sha256 != own:
         raise UsageError(
@@ -62,7 +65,13 @@ def merged(report: Report, review: Review) -> Report:
                 f"segment {shown(item.label)!r} of {shown(item.domain)}, {item.start_seconds:g} to "
                 f"{item.end_seconds:g} s: not in this report; export the decisions again"
             )
-    return report.model_copy(update={"review": review})
+    known = [*(report.earlier_reviews or ()), *([report.review] if report.review else ())]
+    *earlier, last = sorted(known if review in known else [*known, review], key=_reviewed_at)
+    return report.model_copy(update={"review": last, "earlier_reviews": earlier or None})
+
+
+def _reviewed_at(review: Review) -> datetime:
+    return datetime.fromisoformat(review.reviewed_at)
 
 
 def _is_time(text: str) -> bool:

@@ -10,18 +10,24 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from faster_whisper.audio import decode_audio
 from onnx import TensorProto, helper
 
+from model_zoo.catalog import catalog, named
 from model_zoo.engines.shapes import served_shapes
 from model_zoo.errors import BackendError
 from model_zoo.manifest import Input, Licence, ModelSpec, SoundInput, TextInput
 from model_zoo.values import Model
+from model_zoo.weights import WeightPlaces, ensure
+from serve.backends.ctranslate2 import Ctranslate2Model
 from serve.backends.fake import FakeModel
 from serve.backends.front import with_front
 from serve.backends.onnx import OnnxModel
 from serve.backends.onnx_cuda import OnnxCudaModel, Target
 from serve.backends.tensorrt_plan import TensorrtPlanModel
+from serve.settings import load_settings
 from tests import stand_in_tensorrt
+from tests.conftest import MEDIA
 
 SIZE = 8
 SAMPLES = 100
@@ -217,6 +223,53 @@ def test_a_wrong_input_name_is_named_in_the_error(taker: Taker) -> None:
 def test_a_wrong_type_or_shape_is_named_in_the_error(taker: Taker, wrong: int) -> None:
     with pytest.raises(BackendError, match=taker.complaint):
         taker.run(taker.wrong[wrong])
+
+
+@pytest.fixture(scope="module")
+def whisper() -> Ctranslate2Model:
+    """Return the one backend that answers words: no made-up network can stand for it, so it is held on real weights."""
+    settings = load_settings()
+    (spec,) = named(["whisper_base"], catalog())
+    path = ensure(spec, WeightPlaces(settings.model_dir, settings.cache))
+    return Ctranslate2Model(spec, path, "cpu", "int8", 2)
+
+
+def speech_of(*numbers: str) -> dict[str, np.ndarray]:
+    waveform = np.zeros((len(numbers), 480_000), np.float32)
+    filled = np.zeros(len(numbers), np.int64)
+    for row, number in enumerate(numbers):
+        sound = decode_audio(str(MEDIA / "speech" / f"librivox_{number}.wav"))
+        waveform[row, : len(sound)], filled[row] = sound, len(sound)
+    language = np.full(len(numbers), "en", "U3")
+    beam_size = np.full(len(numbers), 1)
+    return {
+        "waveform": waveform, "filled": filled, "language": language, "usual_language": language, "beam_size": beam_size
+    }  # fmt: skip
+
+
+@pytest.mark.weights
+def test_speech_is_one_answer_a_row_alone_or_together_and_from_many_threads(whisper: Ctranslate2Model) -> None:
+    asked = [speech_of("0930"), speech_of("0890"), speech_of("0930", "0890"), speech_of()]
+    before = [{name: rows.copy() for name, rows in one.items()} for one in asked]
+    with ThreadPoolExecutor(4) as callers:
+        first, second, together, nothing = callers.map(whisper.run, asked)
+    said = [[word for word in row if word] for row in together["words"].tolist()]
+    assert said == [first["words"][0].tolist(), second["words"][0].tolist()]
+    assert all(len(rows) == 0 for rows in nothing.values())
+    for given, kept in zip(asked, before, strict=True):
+        assert all(np.array_equal(given[name], kept[name]) for name in kept)
+
+
+@pytest.mark.weights
+def test_speech_of_a_wrong_name_type_or_shape_is_named_in_the_error(whisper: Ctranslate2Model) -> None:
+    good = speech_of("0930")
+    with pytest.raises(BackendError, match=r"takes the input 'waveform', got \['image'\]"):
+        whisper.run({"image" if name == "waveform" else name: rows for name, rows in good.items()})
+    for wrong in (good["waveform"].astype(np.float64), good["waveform"][:, 1:]):
+        with pytest.raises(BackendError, match=r"takes float32 \(N, 480000\), got"):
+            whisper.run(good | {"waveform": wrong})
+    with pytest.raises(BackendError, match="also takes the inputs beam_size"):
+        whisper.run({name: rows for name, rows in good.items() if name != "beam_size"})
 
 
 def test_a_network_that_takes_any_width_is_run_at_each(tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ def asked(*sounds: Samples, language: str = "") -> Tensors:
         "filled": np.array([len(sound) for sound in sounds]),
         "language": np.full(len(sounds), language, "U3"),
         "usual_language": np.full(len(sounds), "", "U3"),
+        "beam_size": np.full(len(sounds), 2),
     }
 
 

@@ -31,7 +31,7 @@ from model_zoo.report import (
     ModelFacts,
     Report,
     Run,
-    Segment,
+    SampledSegment,
     SoundFacts,
     TrackPoint,
     VideoFacts,
@@ -264,7 +264,7 @@ def everything() -> Report:
             tracks=[ObjectTrack(label="knife", track=0, points=[track], **span(5.0, 6.0, 0.7))],
             models=[model("detector", "some_objects")],
         ),
-        labels=LabelsPart(segments=[Segment(label="beach", **span(0.0, 8.0, 0.6))]),
+        labels=LabelsPart(segments=[SampledSegment(label="beach", **span(0.0, 8.0, 0.6))]),
         shots=ShotsPart(
             segments=[
                 Shot(index=0, opened_by="start", **span(0.0, 4.0, 1.0)),

@@ -40,3 +40,17 @@ def test_every_command_in_the_docs_exists() -> None:
     said = {words for path in PAGES for words in command.findall(path.read_text("utf-8"))}
     assert said
     assert said <= known
+
+
+def test_every_option_of_a_command_in_the_docs_exists() -> None:
+    root = typer.main.get_command(app)
+    said = re.compile(r"^(?:\$ )?reelwarden (\w+)(?: (\w+))?(.*(?:\n {8,}.*)*)", re.MULTILINE)
+    unknown = []
+    for path in PAGES:
+        for name, below, rest in said.findall(path.read_text("utf-8")):
+            command = root.commands[name]
+            command = getattr(command, "commands", {}).get(below, command)
+            known = {flag for option in command.params for flag in (*option.opts, *option.secondary_opts)}
+            given = re.findall(r"(?<![\w-])--[a-z][a-z-]*", rest.split("#")[0])
+            unknown += [f"{path.name}: {name} {flag}" for flag in given if flag not in known | {"--help"}]
+    assert unknown == []

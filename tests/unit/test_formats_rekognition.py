@@ -99,7 +99,20 @@ def test_old_reports_can_be_had_in_these_forms_too(path: Path) -> None:
         assert not found.has_errors(), found.generate_report()
 
 
-def test_moderation_by_timestamps_has_an_item_for_every_frame_and_label() -> None:
+def test_moderation_by_timestamps_has_the_time_and_confidence_of_every_frame() -> None:
+    seen = {"frames": 3, "frame_seconds": [2.002, 2.503, 4.004], "frame_confidences": [0.7, 0.9, 0.65]}
+    answer = document(
+        "rekognition-content-moderation",
+        report(moderation=moderation(finding("Gambling", 2.0, 5.0, 0.9).model_copy(update=seen))),
+    )
+    assert [(item["Timestamp"], item["ModerationLabel"]["Confidence"]) for item in answer["ModerationLabels"]] == [
+        (2002, 70.0),
+        (2503, 90.0),
+        (4004, 65.0),
+    ]
+
+
+def test_where_an_older_report_does_not_know_the_frames_they_are_spread_evenly() -> None:
     segment = finding("Gambling", 2.0, 5.0, 0.9).model_copy(
         update={"frames": 3, "peak_seconds": 3.25, "mean_confidence": 0.75}
     )

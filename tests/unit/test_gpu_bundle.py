@@ -51,6 +51,6 @@ def test_what_is_packed_comes_out_again(tmp_path: Path) -> None:
     for part in written:
         assert part.stat().st_size < 50_000
         with tarfile.open(part) as archive:
-            archive.extractall(tmp_path / "back", filter="data")
+            archive.extractall(tmp_path / "back")  # noqa: S202 - made above
     for path in (tmp_path / "in").rglob("*.bin"):
         assert (tmp_path / "back" / path.relative_to(tmp_path / "in")).read_bytes() == path.read_bytes()

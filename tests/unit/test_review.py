@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from model_zoo.errors import UsageError
 from model_zoo.report import Report, ReportedError
 from model_zoo.toxicity.schema import Passage, ToxicityPart, ToxicitySegment
-from model_zoo.verdict import Reason
+from model_zoo.verdict import Reason, Review
 from serve.cli import app
 from serve.review import merged, page, read_decisions, report_sha256
 from serve.review.findings import findings, veiled
@@ -151,6 +151,22 @@ def test_decisions_become_part_of_the_report(report: Report) -> None:
     review = merged(report, read_decisions("d.json", decisions(report))).review
     assert review
     assert [(item.label, item.decision, item.note) for item in review.segments] == [("insult", "reject", "irony")]
+
+
+def test_every_review_is_kept_and_the_latest_counts_in_whatever_order_they_come(report: Report) -> None:
+    def at(hour: int, who: str, decision: str) -> Review:
+        item = json.loads(decisions(report))["segments"][0] | {"decision": decision}
+        text = decisions(report, reviewer=who, reviewed_at=f"2026-11-24T{hour}:00:00Z", segments=[item])
+        return read_decisions("d.json", text)
+
+    first, second, third = at(10, "Ada", "accept"), at(11, "Bob", "reject"), at(12, "Ada", "reject")
+    in_order = merged(merged(merged(report, first), second), third)
+    assert in_order.review == third
+    assert in_order.earlier_reviews == [first, second]
+    assert merged(merged(merged(report, third), first), second) == in_order
+    assert merged(in_order, first) == in_order
+    assert Report.model_validate_json(in_order.model_dump_json()).earlier_reviews == [first, second]
+    assert report_sha256(in_order) == report_sha256(report)
 
 
 def test_decisions_of_another_report_are_refused(report: Report) -> None:

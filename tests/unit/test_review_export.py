@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import botocore.session
+import liquid
 import pytest
 from botocore.validate import validate_parameters
 from typer.testing import CliRunner, Result
@@ -14,7 +15,7 @@ from typer.testing import CliRunner, Result
 from model_zoo.errors import UsageError
 from model_zoo.report import Report
 from serve.cli import app
-from serve.review.a2i import human_loop_request
+from serve.review.a2i import human_loop_request, worker_template
 from serve.review.label_studio import label_studio_config, label_studio_tasks
 from tests.conftest import MEDIA
 from tests.review_reports import HOSTILE, demo_report
@@ -51,6 +52,53 @@ def test_the_same_report_does_not_start_a_second_loop(report: Report) -> None:
 def test_an_arn_of_something_else_is_refused(report: Report) -> None:
     with pytest.raises(UsageError, match="flow-definition='arn:aws:s3:::b': write the ARN"):
         human_loop_request(report, URL, "arn:aws:s3:::b")
+
+
+# Of the crowd elements that Amazon documents: those that the template uses, and their attributes
+CROWD = {
+    "crowd-form": set(),
+    "short-instructions": set(),
+    "full-instructions": {"header"},
+    "crowd-radio-group": set(),
+    "crowd-radio-button": {"name", "value"},
+    "crowd-input": {"name", "label"},
+}
+
+
+def as_workers_see_it(report: Report) -> ElementTree.Element:
+    """Render the template as the service does, with its filter for S3; raises where it is not well-formed."""
+    engine = liquid.Environment(autoescape=True, undefined=liquid.StrictUndefined)
+    engine.add_filter("grant_read_access", lambda url: f"https://signed/{url}")
+    given = json.loads(human_loop_request(report, URL, FLOW)["HumanLoopInput"]["InputContent"])
+    html = engine.from_string(worker_template()).render(task={"input": given})
+    html = html.replace(" controls muted", "")  # attributes without a value are HTML, not XML
+    return ElementTree.fromstring(f"<page>{html}</page>")  # noqa: S314
+
+
+def test_the_workers_of_a_human_loop_see_the_media_and_decide_about_every_finding(report: Report) -> None:
+    page = as_workers_see_it(report)
+    assert [script.get("src") for script in page.iter("script")] == ["https://assets.crowd.aws/crowd-html-elements.js"]
+    for element in page.iter():
+        if "-" in element.tag:
+            assert set(element.attrib) <= CROWD[element.tag]
+    (form,) = page.iter("crowd-form")
+    assert [video.get("src") for video in form.iter("video")] == [f"https://signed/{URL}"]
+    assert [title.text for title in form.iter("h3")] == ["1. Weapons", "2. insult"]
+    names = [element.get("name") for element in form.iter() if element.get("name")]
+    assert names == [f"finding-{number}-{what}" for number in (0, 1) for what in ("accept", "reject", "note")]
+
+
+def test_what_workers_see_of_a_hostile_name_is_text(report: Report) -> None:
+    hostile = report.model_copy(update={"media": report.media.model_copy(update={"name": HOSTILE})})
+    page = as_workers_see_it(hostile)
+    assert [title.text for title in page.iter("h2")] == [HOSTILE]
+    assert len(list(page.iter("script"))) == 1
+
+
+def test_where_nothing_was_flagged_workers_are_told_so(report: Report) -> None:
+    page = as_workers_see_it(report.model_copy(update={"domains": {}, "verdict": None}))
+    assert "Nothing was flagged." in {element.text for element in page.iter("p")}
+    assert not list(page.iter("crowd-radio-group"))
 
 
 def test_a_task_of_label_studio_has_every_finding_and_its_boxes(report: Report) -> None:

@@ -109,7 +109,7 @@ class LittleRoom(Ctranslate2Model):
         self._spec, self._most, self._halved, self._whisper = spec, spec.batch.most, "", Ears()
         self._fits, self._words = fits, words
 
-    def _transcribe(self, waveform: Any, filled: Any, wanted: Any, usual: Any) -> Iterator[tuple[Said, Language]]:
+    def _transcribe(self, waveform: Any, filled: Any, *_: Any) -> Iterator[tuple[Said, Language]]:
         self._whisper.sizes.append(len(waveform))
         if len(waveform) > self._fits:
             raise RuntimeError(self._words)
@@ -123,6 +123,7 @@ def heard(model: Ctranslate2Model, rows: int) -> list[str]:
         "filled": np.arange(rows),
         "language": np.full(rows, "en"),
         "usual_language": np.full(rows, ""),
+        "beam_size": np.full(rows, 1),
     }
     return model.run(sound)["words"][:, 0].tolist()
 

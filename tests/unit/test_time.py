@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_zoo.ops.time import SpanRule, sample_ends, smooth, spans
+from model_zoo.ops.time import SpanRule, moment_fields, sample_ends, smooth, spans
 from model_zoo.values import Scores, Span
 
 RULE = SpanRule(open_at=0.5, close_below=0.3)
@@ -25,6 +25,13 @@ def times(found: list[Span]) -> list[tuple[float, float]]:
 
 def test_a_span_lasts_until_the_next_sample() -> None:
     assert times(at_one_fps(0, 0.9, 0.9, 0, 0)) == [(1, 3)]
+
+
+def test_a_span_knows_the_samples_that_carry_it_and_not_the_dips_between() -> None:
+    (span,) = at_one_fps(0, 0.9, 0.1, 0.75, 0, 0, 0, rule=SpanRule(0.5, 0.3, merge_gap_seconds=2))
+    fields = moment_fields(span)
+    assert fields == {"frame_seconds": [1.0, 3.0], "frame_confidences": [0.9, 0.75]}
+    assert span.frames == 2
 
 
 def test_a_span_at_the_end_stops_where_the_media_stops() -> None:

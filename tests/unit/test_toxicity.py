@@ -26,6 +26,8 @@ from model_zoo.toxicity.tokens import tokenizer
 from model_zoo.transcription.schema import SpeechSegment, TranscriptionPart
 from model_zoo.values import Tensor
 from serve.backends.fake import FakeModel
+from serve.models import choose_models
+from serve.settings import load_settings
 
 SPECS = {spec.role: spec for spec in catalog() if spec.domain == "toxicity" and spec.default}
 COVERED = [Coverage(label="speech", grade="trained classifier")]
@@ -194,7 +196,7 @@ def test_a_classifier_of_ones_own_speaks_for_itself_in_any_language(many: ModelS
         calm_row, rude_row = np.full(8, -5.0, np.float32), np.array([3, -3, -2, -4, 4, -5, -1, 9], np.float32)
         return np.stack([rude_row if 3 in row else calm_row for row in ids])
 
-    loaded = {"classifier": Loaded(many, FakeModel(many, {"logits": logits})), "encoder": calm(SPECS["encoder"])}
+    loaded = {"classifier": Loaded(many, FakeModel(many, {"logits": logits}))}
     specs = {role: model.spec for role, model in loaded.items()}
     parts = speech(said("du Idiot", 1.0, "de"), said("bonjour", 5.0, "fr"))
     part = toxicity.summarize(Summary({}, specs, 1.0, 60.0, 0, 0, parts, loaded=loaded))
@@ -205,6 +207,15 @@ def test_a_classifier_of_ones_own_speaks_for_itself_in_any_language(many: ModelS
     assert set(rude.scores) == set(KEYS) - {"graphic"}
     assert polite.toxicity < 0.01
     assert coverage_of(part)["hate_speech"].source == "toxicity/many"
+
+
+def test_the_encoder_is_loaded_where_its_heads_know_the_classifier_and_only_there(many: ModelSpec) -> None:
+    assert set(choose_models([toxicity.DOMAIN], load_settings())) == {
+        ("toxicity", "classifier"),
+        ("toxicity", "encoder"),
+    }
+    own = load_settings(manifests=str(many.manifest), models="toxicity.classifier=many")
+    assert set(choose_models([toxicity.DOMAIN], own)) == {("toxicity", "classifier")}
 
 
 def test_rows_are_filled_up_with_the_networks_own_padding(many: ModelSpec) -> None:

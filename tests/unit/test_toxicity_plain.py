@@ -30,6 +30,13 @@ def found(text: str) -> set[tuple[str, str]]:
         ("f\u200bu\u200bck", "f\u200bu\u200bck"),
         ("ｆｕｃｋ", "ｆｕｃｋ"),
         ("fu\u0441k", "fu\u0441k"),  # a Cyrillic es
+        ("f\u0443cking", "f\u0443cking"),  # a Cyrillic u, which looks like a y
+        ("fu\u0441\u043a", "fu\u0441\u043a"),  # a Cyrillic ka, whose capital is a K
+        ("\u0455h\u0456\u03c4", "\u0455h\u0456\u03c4"),  # Cyrillic dze and i, a Greek tau
+        ("f\u03bcck", "f\u03bcck"),  # a Greek mu
+        ("fück", "fück"),
+        ("\u0430\u0455\u0455hole", "\u0430\u0455\u0455hole"),
+        ("what an \u0430\u0455\u0455", "\u0430\u0455\u0455"),  # not one Latin letter in it
         ("f.u.c.k!", "f.u.c.k!"),
         ("you a$$hole", "a$$hole"),
     ],
@@ -48,6 +55,11 @@ def test_a_swear_word_in_disguise_is_found_at_its_place(text: str, place: str | 
         "the class will pass the assassin test",
         "e.g. a co-op, i.e. a c.o.o.p.",
         "сука по-русски",
+        "у него хорошая оса и соска, а ХХХ век не скоро",
+        "the word соска is a dummy, роса is dew",
+        "Καλημέρα, η κότα και ο πάπιας",
+        "μ and π are constants, 5 μm wide",
+        "naïve café owners of Łódź, Ørsted and Đà Nẵng",
         "cockpit, cocktail and peacock",
         "Dickens wrote to Essex and Sussex",
     ],

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from model_zoo.domain import Options
 from model_zoo.transcription.hearing import Hearing
 from model_zoo.transcription.pieces import Packer, Piece
 from model_zoo.transcription.postprocess import main_language, segment, sentences
@@ -41,11 +42,12 @@ class Heard:
         return [word for prediction in self.predictions for word in from_arrays(prediction.arrays)]
 
 
-def heard(samples: Samples, parrot: Parrot | None = None, language: str = "", at_once: int = 4) -> Heard:
+USUAL = Options()
+
+
+def heard(samples: Samples, parrot: Parrot | None = None, options: Options = USUAL, at_once: int = 4) -> Heard:
     result = Heard(parrot=parrot or Parrot())
-    hearing = Hearing(
-        loaded("silero_vad", LoudIsSpeech()), loaded("whisper_base", result.parrot), None, language
-    )  # fmt: skip
+    hearing = Hearing(loaded("silero_vad", LoudIsSpeech()), loaded("whisper_base", result.parrot), None, options)
     for windows in windows_of(samples, at_once):
         result.predictions += hearing.hear(windows)
     result.predictions += hearing.finish()
@@ -149,12 +151,16 @@ def test_the_language_of_the_speech_so_far_is_told_to_the_network_where_it_is_su
 
 
 def test_a_language_that_is_set_is_asked_for() -> None:
-    assert set(heard(tone(3), language="de").parrot.asked[0]["language"]) == {"de"}
+    assert set(heard(tone(3), options=Options(language="de")).parrot.asked[0]["language"]) == {"de"}
+
+
+def test_as_many_readings_are_weighed_as_was_set() -> None:
+    assert heard(tone(3), options=Options(beam_size=5)).parrot.asked[0]["beam_size"].tolist() == [5]
 
 
 def test_an_hour_of_speech_takes_no_more_memory_than_its_batch() -> None:
     minute = np.concatenate([part for _ in range(3) for part in (tone(18), quiet(2))])
-    hearing = Hearing(loaded("silero_vad", LoudIsSpeech()), loaded("whisper_base", Parrot()), None, "")
+    hearing = Hearing(loaded("silero_vad", LoudIsSpeech()), loaded("whisper_base", Parrot()), None, Options())
     words, window = 0, next(windows_of(minute))
     tracemalloc.start()
     try:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from model_zoo.transcription.schema import SpeechSegment
-from model_zoo.transcription.speakers import ALIKE, cluster, speakers_of, tell_apart
+from model_zoo.transcription.speakers import ALIKE, cluster, said_by, speakers_of, tell_apart
 from model_zoo.transcription.stretches import Stretch
 from model_zoo.transcription.voices import hear_voices
 from model_zoo.transcription.words import SpokenWord
@@ -74,6 +74,26 @@ def test_a_voice_across_two_sentences_counts_for_that_in_which_it_is_longer() ->
     sentences = [sentence(0, 2), sentence(2, 4)]
     times = [(0, 1.6), (0.8, 2.4), (2.2, 3.8)]
     assert tell_apart(sentences, heard(times, voices(0, 0, 1))) == ["speaker-1", "speaker-2"]
+
+
+def test_a_sentence_is_cut_where_somebody_else_goes_on_after_a_breath_and_nowhere_else() -> None:
+    words = [word(" Yes,", 0, 2), word(" well", 2.8, 4.5), word(" no,", 4.6, 6), word(" no.", 7, 9)]
+    times = [(0, 1.6), (2.8, 4.4), (4.4, 6), (7, 8.6)]
+    parts = list(said_by([words], heard(times, voices(0, 1, 1, 1))))
+    assert parts == [(words[:1], "speaker-1"), (words[1:], "speaker-2")]
+    assert list(said_by([words], [{}])) == [(words, None)]
+
+
+def test_a_few_seconds_of_a_voice_that_is_not_quite_another_found_no_speaker() -> None:
+    rows = voices(0, 1, 0, 1, 0, 1, 2)
+    stranger, first = rows[-1].copy(), rows[0]
+    aside = stranger - (stranger @ first) * first
+    rows[-1] = 0.69 * first + 0.72 * aside / np.linalg.norm(aside)  # a cosine of 0.69: not alike enough for one person
+    sentences = [sentence(n * 3, n * 3 + 2) for n in range(7)]
+    times = [(n * 3, n * 3 + 2) for n in range(7)]
+    assert tell_apart(sentences, heard(times, rows))[-1] == "speaker-1"
+    rows[-1] = stranger
+    assert tell_apart(sentences, heard(times, rows))[-1] == "speaker-3"
 
 
 def test_windows_of_a_voice_reach_to_the_end_of_the_speech() -> None:
