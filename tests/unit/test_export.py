@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,9 @@ from model_zoo.engines.build import Aim, build
 from model_zoo.errors import UsageError, WeightsError
 from model_zoo.manifest import ModelSpec
 from model_zoo.values import Frames, SoundWindows
+from model_zoo.weights import WeightPlaces
+from serve.backends.choose import place_model
+from serve.backends.place import Wishes
 
 NAME = "moderation/nsfwjs_mobilenet_v2"
 HAS_TENSORRT = importlib.util.find_spec("tensorrt_rtx") is not None
@@ -51,6 +55,23 @@ def test_fp16_halves_the_weights_and_keeps_front_and_head_in_fp32(
     report = json.loads((tmp_path / f"{spec.name}.fp16.parity.json").read_text())
     assert 0 < report["moved"] <= report["tolerance"] == 0.01
     assert report["gate"] == "change of a final score"
+
+
+def test_what_is_kept_is_what_serving_runs(
+    spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setenv("REELWARDEN_CACHE", str(tmp_path))
+    weights = weights_of(spec)
+    assert main([NAME, "--to", "fp16", "--rows", "2", "--keep"]) == 0
+    wishes = Wishes(WeightPlaces(tmp_path / "model", tmp_path), device="cpu", precision="fp16")
+    rows = frames_of(GOLDEN, spec, 2)
+    assert isinstance(rows, Frames)
+    with ThreadPoolExecutor(1) as executor:
+        placed = place_model(spec, weights, wishes, executor, 1)
+        scores = placed.model.run({"pixels": rows.pixels})["scores"]
+    assert placed.precision == "fp16"
+    assert "fp16: exported; change of a final score: " in placed.reason
+    np.testing.assert_allclose(scores, runner(simplified(weights))("pixels", rows.pixels)["scores"], atol=0.01)
 
 
 def test_a_precision_that_moves_too_far_is_not_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
