@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from model_zoo.errors import BackendError
+from model_zoo.errors import BackendError, DeviceLostError
 from model_zoo.manifest import ModelSpec
 from model_zoo.values import Given, OnDevice, Rows, Tensor, Tensors
 from serve.backends.contract import given_rows
@@ -28,6 +28,7 @@ PROVIDER = "CUDAExecutionProvider"
 TENSORRT = "TensorrtExecutionProvider"
 _NEEDS = {PROVIDER: "CUDA provider; are CUDA 12 and cuDNN 9", TENSORRT: "TensorRT provider; is TensorRT 10"}
 _FULL = ("failed to allocate memory", "out of memory", "cuda failure 2:", "bfcarena", "cublas_status_alloc_failed")
+_LOST = ("cuda failure 700:", "cuda failure 719:")  # illegal address, failed launch: every later call fails, too
 _NO_GRAPH = "-1"
 
 
@@ -66,8 +67,8 @@ class OnnxCudaModel:
     def __init__(self, spec: ModelSpec, path: Path, target: Target) -> None:
         """Load `path`, whose pictures are made uint8 RGB. Raises BackendError, also where no GPU takes it."""
         self._spec, self._target = spec, target
-        self._stream = new_stream() if target.memory == "cuda" else None
-        self._session = _open(spec, with_front(spec, path), target, handle_of(self._stream))
+        stream = new_stream() if target.memory == "cuda" else None
+        self._session = _open(spec, with_front(spec, path), target, handle_of(stream))
         self._outputs = [output.name for output in self._session.get_outputs()]
         missing = set(spec.outputs) - set(self._outputs)
         if missing:
@@ -79,6 +80,7 @@ class OnnxCudaModel:
         self._bound: dict[int, _Bound] = {}
         self._lock = threading.Lock()
         self._halved = ""
+        self._stream = stream  # last of all, as attributes are let go in order: the session must not outlive it
 
     @property
     def notes(self) -> str:
@@ -111,7 +113,7 @@ class OnnxCudaModel:
             start += count
 
     def _infer(self, rows: Tensor | _There) -> Sequence[Tensor]:
-        """Run a padded batch; raises MemoryError where the GPU's memory is full, else BackendError."""
+        """Run a padded batch; raises MemoryError where the memory is full, DeviceLostError or another BackendError."""
         try:
             count = rows.shape[0]
             if not self._fixed:
@@ -120,6 +122,8 @@ class OnnxCudaModel:
                 self._bound[count] = self._binding()
             return self._bound[count].run(rows)
         except Exception as error:
+            if any(word in str(error).lower() for word in _LOST):
+                raise DeviceLostError(f"{self._spec.name}: the GPU failed for good: {_first_line(error)}") from error
             if any(word in str(error).lower() for word in _FULL):
                 raise MemoryError(_first_line(error)) from error
             raise BackendError(f"{self._spec.name}: inference failed on {rows.shape}: {_first_line(error)}") from error

@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto
 
-from model_zoo.errors import BackendError
+from model_zoo.errors import BackendError, DeviceLostError
 from model_zoo.manifest import Batch
 from serve.backends import on_gpu, onnx_cuda
 from serve.backends.choose import place_model
@@ -95,6 +95,17 @@ def test_other_failures_are_not_taken_for_a_full_memory(network: Path) -> None:
     with pytest.raises(BackendError, match="inference failed on"):
         model.run({"pixels": noise(3)})
     assert model.notes == ""
+
+
+def test_a_gpu_that_fails_for_good_is_lost_and_not_a_failure_of_one_domain(network: Path) -> None:
+    model, card = model_on_a_card(network, fits=99)
+
+    def fails(binding: Any, options: Any) -> None:
+        raise RuntimeError("CUDA failure 700: an illegal memory access was encountered ; GPU=0 ; hostname=x")
+
+    card.run_with_iobinding = fails  # type: ignore[method-assign]
+    with pytest.raises(DeviceLostError, match="mean: the GPU failed for good: CUDA failure 700"):
+        model.run({"pixels": noise(3)})
 
 
 def test_the_memory_of_a_gpu_is_shared_among_the_models(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
