@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,9 +15,10 @@ import platformdirs
 from export.parity import Parity, compare
 from export.precisions import as_fp16, as_int8, float_biases, runner, simplified
 from export.samples import frames_of, network_rows
-from export.tensorrt_engine import build
+from model_zoo.engines.build import Aim, build
 from model_zoo.errors import ReelwardenError, UsageError, WeightsError
 from model_zoo.manifest import ModelSpec, domains, load
+from model_zoo.precisions import kept_at, names
 from model_zoo.values import Frames, SoundWindows, Tensor
 from model_zoo.weights import WeightPlaces, ensure
 
@@ -32,9 +35,15 @@ def find_spec(name: str) -> ModelSpec:
     return known[f"{domain}/{model}"]
 
 
+def places() -> WeightPlaces:
+    """Return where weights lie, and where what is exported for serving is kept: as serving has it."""
+    cache = os.environ.get("REELWARDEN_CACHE") or platformdirs.user_cache_path("reelwarden")
+    return WeightPlaces(Path("/opt/ml/model"), Path(cache), offline=False)
+
+
 def weights_of(spec: ModelSpec) -> Path:
     """Return the checked file of a model, fetched if it is not there."""
-    return ensure(spec, WeightPlaces(Path("/opt/ml/model"), platformdirs.user_cache_path("reelwarden"), offline=False))
+    return ensure(spec, places())
 
 
 def in_precision(
@@ -71,25 +80,41 @@ def export(spec: ModelSpec, arguments: argparse.Namespace) -> None:
     plain = simplified(weights_of(spec))
     precision = {"onnx": "fp32", "tensorrt": arguments.precision}.get(arguments.to, arguments.to)
     converted = in_precision(spec, plain, precision, arguments.calibration, arguments.rows)
-    stem = arguments.out / f"{spec.name}.{precision}"
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    content = converted.SerializeToString(deterministic=True)
+    out = kept_at(spec, places()) if arguments.keep else arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    file, proof = (out / name for name in names(spec, precision))
     if precision != "fp32":
         report = parity(spec, plain, converted, precision, arguments.golden, arguments.rows)
-        stem.with_name(f"{stem.name}.parity.json").write_text(report.model_dump_json(indent=1) + "\n", "utf-8")
+        report = report.model_copy(
+            update={"source_sha256": spec.sha256, "file_sha256": hashlib.sha256(content).hexdigest()}
+        )
+        proof.write_text(report.model_dump_json(indent=1) + "\n", "utf-8")
         moved = f"{report.gate}: {report.moved:.4g} on {report.rows} rows, {report.tolerance:g} is allowed"
         print(f"{spec.name} {precision}: {moved}")
         if not report.passed:
+            file.unlink(missing_ok=True)
             raise WeightsError(f"{spec.name}: {precision} is not written, it moves too far: {moved}")
     if arguments.to == "tensorrt":
-        for sm in arguments.sm or [None]:
-            engine = build(converted, spec, sm)
-            path = stem.with_name(f"{stem.name}.{'this_gpu' if sm is None else f'sm{sm}'}.plan")
-            path.write_bytes(engine.plan)
-            print(f"{path}: {len(engine.plan):,} bytes in {engine.seconds:.1f} s by {engine.library}")
+        _write_engines(spec, content, file, arguments)
         return
-    path = stem.with_name(f"{stem.name}.onnx")
-    onnx.save(converted, path)
-    print(f"{path}: {path.stat().st_size:,} bytes")
+    part = file.with_suffix(".part")  # serving may look while it is written
+    part.write_bytes(content)
+    part.replace(file)
+    print(f"{file}: {file.stat().st_size:,} bytes")
+
+
+def _write_engines(spec: ModelSpec, content: bytes, file: Path, arguments: argparse.Namespace) -> None:
+    """Build for every GPU that was asked for; kernels that were timed before are not timed again."""
+    timing: Path | None = arguments.timing_cache
+    for sm in arguments.sm or [None]:
+        known = timing.read_bytes() if timing and timing.is_file() else b""
+        engine = build(content, spec, Aim(sm, arguments.compatible), known, print)
+        path = file.with_name(f"{file.stem}.{'this_gpu' if sm is None else f'sm{sm}'}.plan")
+        path.write_bytes(engine.plan)
+        if timing and engine.timing_cache:
+            timing.write_bytes(engine.timing_cache)
+        print(f"{path}: {len(engine.plan):,} bytes in {engine.seconds:.1f} s by {engine.library}")
 
 
 def _rows(rows: Frames | SoundWindows) -> Tensor:
@@ -106,8 +131,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("model", help="DOMAIN/MODEL, e.g. objects/nanodet_g_416")
     parser.add_argument("--to", choices=["onnx", "fp16", "int8", "tensorrt"], required=True)
     parser.add_argument("--out", type=Path, default=Path("out/export"))
+    parser.add_argument("--keep", action="store_true", help="write beside the weights, where serving looks")
     parser.add_argument("--precision", choices=["fp32", "fp16", "int8"], default="fp16", help="of a TensorRT engine")
     parser.add_argument("--sm", type=int, action="append", help="build with TensorRT-RTX for this GPU, without one")
+    parser.add_argument(
+        "--compatible",
+        choices=["none", "same_sm", "ampere_plus"],
+        default="none",
+        help="other GPUs that TensorRT's engine is to run on; it may be slower",
+    )
+    parser.add_argument("--timing-cache", type=Path, help="a file that makes the next engine for the same GPU faster")
     parser.add_argument("--calibration", type=Path, default=GOLDEN, help="folder of videos that int8 is fitted to")
     parser.add_argument("--golden", type=Path, default=GOLDEN, help="folder of videos that precisions are compared on")
     parser.add_argument("--rows", type=int, default=ROWS, help="pictures, or windows of sound, of each folder")

@@ -63,6 +63,7 @@ def build_shared(wanted: Sequence[Image], flavor: Flavor, base: str, cache: Sequ
     docker_build([*common, "--target", "code", "--tag", "reelwarden-code"], ROOT)
     for packages in sorted({image.packages for image in wanted}):
         arguments = ["--build-arg", f"SET={packages}", "--build-arg", f"FLAVOR={flavor}"]
+        arguments += ["--build-arg", f"WITH_TENSORRT={os.environ.get('WITH_TENSORRT', '0')}"]  # docs/gpu.md
         docker_build([*common, *arguments, "--target", "runtime", "--tag", runtime(packages, flavor)], ROOT)
 
 

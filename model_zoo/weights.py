@@ -15,9 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from filelock import FileLock, Timeout
-
 from model_zoo.errors import WeightsError
+from model_zoo.locks import acquired
 from model_zoo.manifest import ModelSpec, WeightFile
 from model_zoo.sources.download import InterruptedDownloadError, StoppedDownloadError
 from model_zoo.sources.local import path_of
@@ -201,16 +200,12 @@ def _refuse(spec: ModelSpec, file: WeightFile, path: Path, found: str, places: W
 @contextmanager
 def _locked(spec: ModelSpec, places: WeightPlaces, progress: Progress) -> Iterator[None]:
     """Let one thread of one process fetch a model; others wait here until it is done."""
-    lock = FileLock(places.cache / ".locks" / f"{_entry(spec)}.lock")
-    while not lock.is_locked:
-        try:
-            Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=1.0)
-        except Timeout:
-            progress(spec.name, 0, 0)
-        except OSError as error:
-            reason = f"the cache cannot be written to ({error.strerror or error})"
-            raise WeightsError(_missing(spec, spec, places, reason)) from error
+    path = places.cache / ".locks" / f"{_entry(spec)}.lock"
+    try:
+        lock = acquired(path, lambda: progress(spec.name, 0, 0))
+    except OSError as error:
+        reason = f"the cache cannot be written to ({error.strerror or error})"
+        raise WeightsError(_missing(spec, spec, places, reason)) from error
     try:
         yield
     finally:
