@@ -31,7 +31,6 @@ INPUTS = {
     "audio/wav": SPEECH,
     "video/mp4": CLIP,
     "video/webm": MEDIA / "variants" / "demo_vp9.webm",
-    "text/plain": MEDIA / "speech" / "synthetic_rude_en.txt",
 }
 SLOWEST_SECONDS = 60.0
 PING_SECONDS = 0.1
