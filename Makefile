@@ -5,7 +5,7 @@ RUN := $(CURDIR)/.venv/bin
 export UV_PYTHON ?= $(PYTHON)
 export UV_PYTHON_DOWNLOADS ?= never
 
-.PHONY: demo test check format bench tensorrt-check export-check gpu-check golden docs images images-gpu proof screenshot clean
+.PHONY: demo test check format bench tensorrt-check export-check gpu-check golden docs images images-gpu conformance proof screenshot clean
 
 demo: .venv/run-ready            ## analyze the sample video with every domain
 	@$(RUN)/reelwarden models pull
@@ -36,6 +36,10 @@ images: .venv/run-ready          ## build every image for CPUs; BASE_IMAGE=NAME 
 images-gpu: .venv/run-ready      ## build every image for NVIDIA GPUs; downloads about 2.5 GB
 	@$(RUN)/python -m images.build --flavor gpu
 
+conformance: .venv/dev-ready     ## run the container contract against every built image and write docs/conformance.md
+	@$(RUN)/pytest -m docker tests/integration --junitxml=out/conformance.xml; \
+	status=$$?; $(RUN)/python -m tools.conformance_page out/conformance.xml; exit $$status
+
 proof:                           ## the README on a bare machine: a fresh container; needs docker
 	@tests/integration/clean_machine.sh
 
@@ -58,6 +62,7 @@ docs: .venv/dev-ready            ## write the generated pages anew
 	@$(RUN)/python -m tools.settings_page
 	@$(RUN)/python -m tools.benchmarks_page
 	@$(RUN)/python -m tools.tensorrt_page
+	@$(RUN)/python -m tools.decoders_page
 	@$(RUN)/python -m tools.policy_page
 	@$(RUN)/python -m tools.formats_page
 	@$(RUN)/python -m tools.images_page

@@ -5,23 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 
-from export.__main__ import weights_of
-from export.precisions import as_fp16, simplified
-from model_zoo.manifest import ModelSpec
 from model_zoo.report import VideoFacts
 from model_zoo.values import View
-from serve.backends.onnx_cuda import OnnxCudaModel, Target
+from serve.decode.annexb import with_start_codes
 from serve.decode.jobs import Colours, Finish, Layout, Surface, row_bytes
 from serve.decode.nvdec import Nvdec
 from serve.decode.paint import Painter
 from serve.decode.reading import Wanted, read
+from serve.in_flight import ON_GPU, InFlight
 from serve.limits import Limits
 from serve.media import open_media
+from serve.pipeline import Analyzer
 from tests.clips import write_clip
 from tests.twin import HostPainter, paint_with_numpy
 
@@ -108,14 +109,37 @@ def kernel_speed(
 def decode_rates(
     paths: dict[str, Path], nvdec: Nvdec, sessions: Sequence[int], threads: int
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Decode every clip with so many sessions at once, all frames and one a second; the CPU beside it."""
-    return [
-        _rate(codec, path, interval, backend, count, nvdec, threads)
-        for codec, path in paths.items()
-        for interval in (0.0, 1.0)
-        for backend, counts in (("nvdec", sessions), ("cpu", (1,)))
-        for count in counts
-    ]
+    """Decode clips with so many sessions at once, all frames and one a second; beside it the CPU, and bare engines."""
+    rows = []
+    for codec, path in paths.items():
+        for interval in (0.0, 1.0):
+            for backend, counts in (("nvdec", sessions), ("cpu", (1,))):
+                for count in counts:
+                    row = _rate(codec, path, interval, backend, count, nvdec, threads)
+                    if interval == 0 and row["ran"] == "nvdec" and not row["fallback"]:
+                        limit = engines_rate(path, nvdec, count)
+                        row["engines_frames_per_second"] = round(limit, 1)
+                        row["share_of_engines"] = round(row["frames_decoded_per_second"] / limit, 3)
+                    rows.append(row)
+    return rows
+
+
+def engines_rate(path: Path, nvdec: Nvdec, count: int) -> float:
+    """Return the frames a second of so many sessions when nothing is done with their surfaces."""
+    video = open_media(path, Limits()).facts.video
+    assert video is not None
+
+    def one(_: int) -> int:
+        with av.open(path) as container, nvdec.sessions.session(video) as session:
+            stream = container.streams.video[0]
+            packets = (packet for packet in container.demux(stream) if packet.size)
+            return sum(1 for _ in session.surfaces(with_start_codes(packets, stream)))
+
+    one(0)
+    start = time.perf_counter()
+    with ThreadPoolExecutor(count) as pool:
+        frames = sum(pool.map(one, range(count)))
+    return frames / (time.perf_counter() - start)
 
 
 def _rate(
@@ -147,45 +171,6 @@ def _rate(
         "frames_decoded_per_second": round(sum(fact.frames_decoded for fact in facts) / seconds, 1),
         "video_seconds_per_second": round(sum(fact.analyzed_seconds for fact in facts) / seconds, 1),
     }
-
-
-def inference_rates(
-    specs: Sequence[ModelSpec], target: Target, folder: Path, batches: Sequence[int], seconds: float = 1.0
-) -> list[dict[str, Any]]:
-    """Run every model at every size of batch, in fp32 and fp16: rows a second, host to host."""
-    fixed = [spec for spec in specs if spec.input and spec.input.width and spec.input.height]
-    return [
-        _inference_rate(spec, precision, target, folder, batch, seconds)
-        for spec in fixed
-        for precision in ("fp32", "fp16")
-        for batch in batches
-    ]
-
-
-def _inference_rate(
-    spec: ModelSpec, precision: str, target: Target, folder: Path, batch: int, seconds: float
-) -> dict[str, Any]:
-    taken = spec.sees()
-    wide = spec.model_copy(update={"batch": spec.batch.model_copy(update={"most": batch})})
-    model = OnnxCudaModel(wide, _file(spec, precision, folder), target)
-    rows = np.random.default_rng(7).integers(0, 256, (batch, taken.height, taken.width, 3), np.uint8)
-    rate = batch * _repeat(lambda: model.run({taken.name: rows}), seconds)
-    return {
-        "model": spec.name,
-        "precision": precision,
-        "batch": batch,
-        "rows_per_second": round(rate, 1),
-        "notes": model.notes,
-    }
-
-
-def out_of_memory(spec: ModelSpec, target: Target) -> dict[str, Any]:
-    """Give a model too little memory for its batch; it must answer all the same, and say so."""
-    model = OnnxCudaModel(spec, weights_of(spec), target)
-    taken = spec.sees()
-    rows = np.zeros((spec.batch.most, taken.height, taken.width, 3), np.uint8)
-    answered = len(next(iter(model.run({taken.name: rows}).values())))
-    return {"rows": len(rows), "answered": answered, "said": model.notes}
 
 
 def fallback_cases(folder: Path, nvdec: Nvdec) -> dict[str, Any]:
@@ -226,24 +211,45 @@ def fallback_cases(folder: Path, nvdec: Nvdec) -> dict[str, Any]:
     return found
 
 
-def _file(spec: ModelSpec, precision: str, folder: Path) -> Path:
-    if precision == "fp32":
-        return weights_of(spec)
-    path = folder / f"{spec.name}.fp16.onnx"
-    if not path.exists():
-        path.write_bytes(as_fp16(simplified(weights_of(spec))).SerializeToString())
-    return path
+def pipeline_rates(analyzer: Analyzer, path: Path, at_once: int) -> dict[str, Any]:
+    """Analyze one clip alone, and some at once; the second run counts."""
+    analyzer.analyze(path)
+    start = time.perf_counter()
+    report = analyzer.analyze(path)
+    alone_seconds = time.perf_counter() - start
+    start = time.perf_counter()
+    with ThreadPoolExecutor(at_once) as files:
+        reports = list(files.map(lambda _: analyzer.analyze(path), range(at_once)))
+    seconds = time.perf_counter() - start
+    stages = stage_seconds(analyzer, path)
+    return {
+        "backend": report.decode.backend,
+        "fallbacks": [one.decode.fallback_reason for one in [report, *reports] if one.decode.fallback_reason],
+        "stage_seconds": report.run.stage_seconds,
+        "stages_alone_seconds": {stage: round(spent, 3) for stage, spent in stages.items()},
+        "share_of_slowest_stage": round(max(stages.values()) / alone_seconds, 3),
+        "frames_decoded_per_second": round(report.decode.frames_decoded / alone_seconds, 1),
+        "video_hours_per_hour": round(report.decode.analyzed_seconds / alone_seconds, 1),
+        "at_once": at_once,
+        "frames_decoded_per_second_at_once": round(sum(one.decode.frames_decoded for one in reports) / seconds, 1),
+        "video_hours_per_hour_at_once": round(sum(one.decode.analyzed_seconds for one in reports) / seconds, 1),
+    }
 
 
-def _repeat(call: Callable[[], Any], seconds: float) -> float:
-    """Return calls a second, after two that are not counted."""
-    call()
-    call()
-    done, start = 0, time.perf_counter()
-    while done < 3 or time.perf_counter() - start < seconds:
-        call()
-        done += 1
-    return done / (time.perf_counter() - start)
+def stage_seconds(analyzer: Analyzer, path: Path) -> dict[str, float]:
+    """Return how long decoding takes when nobody looks, and how long looking takes when all is decoded."""
+    watching = analyzer.watching()
+    wanted = [asked for asked, _ in watching]
+    start = time.perf_counter()
+    with read(open_media(path, Limits()), wanted, analyzer.settings.decoder, analyzer.settings.threads) as reading:
+        batches = list(reading)
+    decoded = time.perf_counter()
+    with InFlight[Any](ON_GPU) as in_flight:
+        for index, frames in batches:
+            watcher = watching[index][1]
+            in_flight.begin(partial(watcher.predict, frames), None if watcher.rows_only else index)
+        list(in_flight.rest())
+    return {"decode": decoded - start, "models": time.perf_counter() - decoded}
 
 
 def _surface(base: int, width: int, height: int) -> Surface:

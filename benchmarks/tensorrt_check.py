@@ -11,19 +11,24 @@ import platform
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import onnx
 import onnxruntime
 
 from export.__main__ import GOLDEN, find_spec, in_precision, parity, weights_of
 from export.precisions import simplified
-from export.tensorrt_engine import build, library
+from model_zoo.engines.build import Aim, build, library
 from model_zoo.errors import ReelwardenError
 from model_zoo.manifest import ModelSpec, domains, load
+from model_zoo.precisions import Precision
+from serve.backends.place import Source
+from serve.engines import compiled
 
 RESULT = Path(__file__).parent / "results" / "tensorrt_rtx.json"
 CAPABILITIES = (75, 86)
-PRECISIONS = ("fp32", "fp16", "int8")
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 
 
 def default_models() -> list[ModelSpec]:
@@ -41,10 +46,11 @@ def check(spec: ModelSpec) -> dict[str, Any]:
     found: dict[str, Any] = {"model": f"{spec.domain}/{spec.name}"}
     for precision in PRECISIONS:
         model = in_precision(spec, plain, precision, GOLDEN)
+        content = served(spec, model, precision)
         engines = {}
         for sm in CAPABILITIES:
             try:
-                engine = build(model, spec, sm)
+                engine = build(content, spec, Aim(sm))
                 engines[f"sm{sm}"] = {"seconds": round(engine.seconds, 1), "bytes": len(engine.plan)}
             except ReelwardenError as error:
                 engines[f"sm{sm}"] = {"refused": str(error).split(": ", 1)[-1][:300]}
@@ -56,6 +62,14 @@ def check(spec: ModelSpec) -> dict[str, Any]:
     return found
 
 
+def served(spec: ModelSpec, model: onnx.ModelProto, precision: Precision) -> bytes:
+    """Return the file as serving compiles it: with the front that takes pictures."""
+    with TemporaryDirectory(prefix="reelwarden-") as folder:
+        path = Path(folder, "model.onnx")
+        onnx.save(model, path)
+        return compiled(spec, Source(path, precision, ""))
+
+
 def _clean(fp16: dict[str, Any]) -> bool:
     """Say whether all engines were built; how far the answers move is what export's gate is for."""
     return all("refused" not in engine for engine in fp16["engines"].values())
@@ -63,7 +77,7 @@ def _clean(fp16: dict[str, Any]) -> bool:
 
 def main(names: list[str]) -> int:
     """Check all defaults, or only the named models (DOMAIN/MODEL) again; write the results."""
-    trt = library(without_gpu=True)
+    trt = library("tensorrt_rtx")
     specs = [find_spec(name) for name in names] or default_models()
     known = json.loads(RESULT.read_text("utf-8"))["models"] if names else []
     fresh = {found["model"]: found for found in (check(spec) for spec in specs)}

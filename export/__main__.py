@@ -19,8 +19,16 @@ __all__ = ["GOLDEN", "find_spec", "in_precision", "main", "parity", "weights_of"
 def run(given: argparse.Namespace) -> None:
     """Do what the command line says."""
     wanted = Wanted(
-        given.out, given.calibration, given.golden, given.rows, given.precision, tuple(given.sm or ())
-    )  # fmt: skip
+        out=given.out,
+        calibration=given.calibration,
+        golden=given.golden,
+        rows=given.rows,
+        engine_precision=given.precision,
+        capabilities=tuple(given.sm or ()),
+        compatible=given.compatible,
+        timing_cache=given.timing_cache,
+        keep=given.keep,
+    )
     if bool(given.model) == bool(given.checkpoint):
         raise UsageError("name DOMAIN/MODEL of a manifest, or a checkpoint with --from SOURCE:WHAT")
     if given.model:
@@ -64,8 +72,16 @@ def _parser() -> argparse.ArgumentParser:
     targets = ["onnx", "fp16", "int8", "tensorrt"]
     parser.add_argument("--to", choices=targets, action="append", required=True, help="may be given several times")
     parser.add_argument("--out", type=Path, default=Path("out/export"))
+    parser.add_argument("--keep", action="store_true", help="write beside the weights, where serving looks")
     parser.add_argument("--precision", choices=["fp32", "fp16", "int8"], default="fp16", help="of a TensorRT engine")
     parser.add_argument("--sm", type=int, action="append", help="build with TensorRT-RTX for this GPU, without one")
+    parser.add_argument(
+        "--compatible",
+        choices=["none", "same_sm", "ampere_plus"],
+        default="none",
+        help="other GPUs that TensorRT's engine is to run on; it may be slower",
+    )
+    parser.add_argument("--timing-cache", type=Path, help="a file that makes the next engine for the same GPU faster")
     parser.add_argument("--calibration", type=Path, default=GOLDEN, help="folder of videos that int8 is fitted to")
     parser.add_argument("--golden", type=Path, default=GOLDEN, help="folder of videos that graphs are compared on")
     parser.add_argument("--rows", type=int, default=ROWS, help="pictures, windows of sound or texts, of each folder")

@@ -49,7 +49,7 @@ def from_checkpoint(given: str, asked: Asked, naming: Naming, wanted: Wanted) ->
     report = against_library(spec, network, model, wanted, nms=naming.nms)
     gated(spec, report, stem)
     told = spec.model_copy(update={"conversion": _conversion(given, asked, network, report)})
-    return write_model(told, model, stem), model
+    return write_model(told, model.SerializeToString(deterministic=True), stem), model
 
 
 def against_library(spec: ModelSpec, network: Network, model: onnx.ModelProto, wanted: Wanted, *, nms: bool) -> Parity:

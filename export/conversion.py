@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +15,10 @@ from export.entry import derived, write_entry
 from export.parity import Parity, compare
 from export.precisions import as_fp16, as_int8, feeder, float_biases, simplified
 from export.samples import feeds, frames_of
-from export.tensorrt_engine import build
+from model_zoo.engines.build import Aim, Compatible, build
 from model_zoo.errors import UsageError, WeightsError
 from model_zoo.manifest import ModelSpec, domains, load, read
+from model_zoo.precisions import kept_at
 from model_zoo.weights import WeightPlaces, ensure
 
 ROWS = 24
@@ -32,6 +35,9 @@ class Wanted:
     rows: int = ROWS
     engine_precision: str = "fp16"
     capabilities: Sequence[int] = ()  # of GPUs that TensorRT-RTX builds for; none: TensorRT, for this machine's
+    compatible: Compatible = "none"  # other GPUs that TensorRT's engine is to run on
+    timing_cache: Path | None = None  # makes the next engine for the same GPU faster
+    keep: bool = False  # write beside the weights, where serving looks
 
 
 def find_spec(name: str, manifests: Sequence[Path] = ()) -> ModelSpec:
@@ -44,9 +50,15 @@ def find_spec(name: str, manifests: Sequence[Path] = ()) -> ModelSpec:
     return known[name]
 
 
+def places() -> WeightPlaces:
+    """Return where weights lie, and where what is exported for serving is kept: as serving has it."""
+    cache = os.environ.get("REELWARDEN_CACHE") or platformdirs.user_cache_path("reelwarden")
+    return WeightPlaces(Path("/opt/ml/model"), Path(cache), offline=False)
+
+
 def weights_of(spec: ModelSpec) -> Path:
     """Return the checked file of a model, fetched if it is not there."""
-    return ensure(spec, WeightPlaces(Path("/opt/ml/model"), platformdirs.user_cache_path("reelwarden"), offline=False))
+    return ensure(spec, places())
 
 
 def in_precision(
@@ -90,30 +102,56 @@ def export(spec: ModelSpec, plain: onnx.ModelProto, to: str, wanted: Wanted) -> 
     """Write what was asked for. Raises WeightsError, and writes no model, where the precision moves too far."""
     precision = {"onnx": "fp32", "tensorrt": wanted.engine_precision}.get(to, to)
     converted = in_precision(spec, plain, precision, wanted.calibration, wanted.rows)
-    stem = wanted.out / f"{spec.name}.{precision}"
+    content = converted.SerializeToString(deterministic=True)
+    folder = kept_at(spec, places()) if wanted.keep else wanted.out
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = folder / f"{spec.name}.{precision}"
     if precision != "fp32":
-        gated(spec, parity(spec, plain, converted, precision, wanted.golden, wanted.rows), stem)
-    wanted.out.mkdir(parents=True, exist_ok=True)
+        file_sha256 = hashlib.sha256(content).hexdigest()
+        report = parity(spec, plain, converted, precision, wanted.golden, wanted.rows).model_copy(
+            update={"source_sha256": spec.sha256, "file_sha256": file_sha256}
+        )
+        if not report.passed:
+            file_of(stem).unlink(missing_ok=True)
+        gated(spec, report, stem)
     if to == "tensorrt":
-        _write_engines(spec, converted, stem, wanted)
+        _write_engines(spec, content, stem, wanted)
+    elif wanted.keep:
+        _write(content, stem)
     else:
-        write_model(derived(spec, precision, wanted.out), converted, stem)
+        write_model(derived(spec, precision, folder), content, stem)
 
 
-def write_model(spec: ModelSpec, model: onnx.ModelProto, stem: Path) -> ModelSpec:
+def file_of(stem: Path) -> Path:
+    """Return the ONNX file of a model in a precision."""
+    return stem.with_name(f"{stem.name}.onnx")
+
+
+def write_model(spec: ModelSpec, content: bytes, stem: Path) -> ModelSpec:
     """Write a model and its manifest entry; return the entry as it is read back."""
-    path = stem.with_name(f"{stem.name}.onnx")
-    path.write_bytes(model.SerializeToString(deterministic=True))
-    written = write_entry(spec, path)
-    print(f"{path}: {path.stat().st_size:,} bytes; {written.manifest.name}: [{written.name}]")
+    written = write_entry(spec, _write(content, stem))
+    print(f"{written.manifest}: [{written.name}]")
     return written
 
 
-def _write_engines(spec: ModelSpec, model: onnx.ModelProto, stem: Path, wanted: Wanted) -> None:
+def _write(content: bytes, stem: Path) -> Path:
+    path, part = file_of(stem), stem.with_name(f"{stem.name}.part")
+    part.write_bytes(content)
+    part.replace(path)  # serving may look while it is written
+    print(f"{path}: {len(content):,} bytes")
+    return path
+
+
+def _write_engines(spec: ModelSpec, content: bytes, stem: Path, wanted: Wanted) -> None:
+    """Build for every GPU that was asked for; kernels that were timed before are not timed again."""
+    timing = wanted.timing_cache
     for sm in wanted.capabilities or [None]:
-        engine = build(model, spec, sm)
+        known = timing.read_bytes() if timing and timing.is_file() else b""
+        engine = build(content, spec, Aim(sm, wanted.compatible), known, print)
         path = stem.with_name(f"{stem.name}.{'this_gpu' if sm is None else f'sm{sm}'}.plan")
         path.write_bytes(engine.plan)
+        if timing and engine.timing_cache:
+            timing.write_bytes(engine.timing_cache)
         print(f"{path}: {len(engine.plan):,} bytes in {engine.seconds:.1f} s by {engine.library}")
 
 

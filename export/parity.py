@@ -59,6 +59,8 @@ class Parity(BaseModel):
     gate: str  # what the tolerance is held against
     moved: float
     tolerance: float
+    source_sha256: str = ""  # of the weights, and of the file that was made of them
+    file_sha256: str = ""
 
     @property
     def passed(self) -> bool:

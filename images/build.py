@@ -63,13 +63,14 @@ def build_shared(wanted: Sequence[Image], flavor: Flavor, base: str, cache: Sequ
     docker_build([*common, "--target", "code", "--tag", "reelwarden-code"], ROOT)
     for packages in sorted({image.packages for image in wanted}):
         arguments = ["--build-arg", f"SET={packages}", "--build-arg", f"FLAVOR={flavor}"]
+        arguments += ["--build-arg", f"WITH_TENSORRT={os.environ.get('WITH_TENSORRT', '0')}"]  # docs/gpu.md
         docker_build([*common, *arguments, "--target", "runtime", "--tag", runtime(packages, flavor)], ROOT)
 
 
 def build_image(image: Image, flavor: Flavor, *, slim: bool = False) -> str:
     """Build one image on what was built before; return its name with the tag of version and flavour."""
     specs = () if slim else weights_of(image)
-    place = OUT / image.name
+    place = place_of(image, slim=slim)
     place.mkdir(parents=True, exist_ok=True)
     settings = load_settings()
     pack(specs, ensure_all(specs, WeightPlaces(settings.model_dir, settings.cache)), place / "weights.tar.gz")
@@ -87,6 +88,11 @@ def build_image(image: Image, flavor: Flavor, *, slim: bool = False) -> str:
     docker_build([*arguments, "--tag", name, "--tag", name.replace(VERSION + "-", "")], place)
     write_sbom(name, specs, place / f"sbom-{flavor}.cdx.json")
     return name
+
+
+def place_of(image: Image, *, slim: bool = False) -> Path:
+    """Return the folder of an image's packed weights and of the list of what is inside."""
+    return OUT / (f"{image.name}-slim" if slim else image.name)
 
 
 def weights_of(image: Image) -> tuple[ModelSpec, ...]:

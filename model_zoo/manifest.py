@@ -42,6 +42,7 @@ class Input(Entry):
     anchor: Anchor = "centre"
     pad: int = Field(default=0, ge=0, le=255)
     interpolation: Interpolation = "area"
+    any_side: tuple[int, int, int] = (32, 320, 960)  # least, usual and most pixels of a side that may have any length
     dtype: Literal["uint8", "float32"] = "uint8"
     layout: Literal["NHWC", "NCHW"] = "NHWC"
     colour: Literal["RGB", "BGR"] = "RGB"
@@ -217,6 +218,12 @@ class ModelSpec(WeightFile):
     def total_bytes(self) -> int:
         """Return how large all its files are together."""
         return sum(file.size_bytes for file in self.files)
+
+    @property
+    def input_name(self) -> str:
+        """Return the name of what it takes: pictures, sound or text."""
+        taken = self.input or self.sound or self.reads()
+        return taken.name
 
     def sees(self) -> Input:
         """Return what pictures it takes; raises ManifestError for a network that hears."""

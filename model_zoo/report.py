@@ -64,11 +64,17 @@ class MediaFacts(ReportModel):
     streams: list[str] = Field(default_factory=list, description="every stream in words, the chosen ones marked")
 
 
+DecodeCause = Literal["setting", "picture", "nothing", "no engine", "not taken", "reckoned"]
+
+
 class DecodeFacts(ReportModel):
     """How frames were obtained, and why so."""
 
     backend: str
     backend_reason: str
+    backend_cause: DecodeCause | None = Field(
+        default=None, description="the reason in a word that can be counted; null in reports of versions before it"
+    )
     fallback_reason: str | None = Field(
         default=None,
         description="why and from when on the CPU decoded what the GPU should have; null where it did not",

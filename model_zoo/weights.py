@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,9 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from filelock import FileLock, Timeout
-
 from model_zoo.errors import WeightsError
+from model_zoo.locks import acquired
 from model_zoo.manifest import ModelSpec, WeightFile
 from model_zoo.sources.download import InterruptedDownloadError, StoppedDownloadError
 from model_zoo.sources.local import path_of
@@ -42,14 +42,22 @@ def quiet(_name: str, _done_bytes: int, _total_bytes: int) -> None:
 
 
 def locate(spec: ModelSpec, places: WeightPlaces) -> Path | None:
-    """Return where the main file of a model lies, its further files beside it, unchecked; None where one is missing."""
+    """Return where the main file of a model lies, its further files beside it, unchecked; None where one is missing.
+
+    Raises WeightsError where a folder may not be looked into.
+    """
     candidates = [
         *(folder / spec.name / spec.file_name for folder in (places.model_dir, places.shipped) if folder),
         places.cache / spec.name / spec.file_name,
         _kept_at(spec, places) / spec.file_name,
     ]
     candidates += [path_of(source[0], spec.manifest) for source in spec.sources if _lies_here(source)]
-    return next((path for path in candidates if all(file.is_file() for file in files_at(spec, path).values())), None)
+    try:
+        return next((path for path in candidates if all(map(Path.is_file, files_at(spec, path).values()))), None)
+    except PermissionError as error:
+        raise WeightsError(
+            f"{spec.name}: {error.filename} may not be read by user {os.geteuid()}; `chmod -R a+rX` its folder"
+        ) from error
 
 
 def files_at(spec: ModelSpec, path: Path) -> dict[str, Path]:
@@ -192,16 +200,12 @@ def _refuse(spec: ModelSpec, file: WeightFile, path: Path, found: str, places: W
 @contextmanager
 def _locked(spec: ModelSpec, places: WeightPlaces, progress: Progress) -> Iterator[None]:
     """Let one thread of one process fetch a model; others wait here until it is done."""
-    lock = FileLock(places.cache / ".locks" / f"{_entry(spec)}.lock")
-    while not lock.is_locked:
-        try:
-            Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=1.0)
-        except Timeout:
-            progress(spec.name, 0, 0)
-        except OSError as error:
-            reason = f"the cache cannot be written to ({error.strerror or error})"
-            raise WeightsError(_missing(spec, spec, places, reason)) from error
+    path = places.cache / ".locks" / f"{_entry(spec)}.lock"
+    try:
+        lock = acquired(path, lambda: progress(spec.name, 0, 0))
+    except OSError as error:
+        reason = f"the cache cannot be written to ({error.strerror or error})"
+        raise WeightsError(_missing(spec, spec, places, reason)) from error
     try:
         yield
     finally:

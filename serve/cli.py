@@ -13,6 +13,7 @@ import typer.main
 
 from model_zoo.errors import ReelwardenError
 from serve.cli_analyze import analyze
+from serve.cli_build import build
 from serve.cli_doctor import doctor
 from serve.cli_evaluate import evaluate
 from serve.cli_gallery import app as gallery_app
@@ -34,7 +35,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Watch user-uploaded video with open models and answer in JSON.",
 )
-app.add_typer(models_app, name="models", help="List, fetch, verify, describe and pack model weights.")
+models_app.command()(build)
+app.add_typer(models_app, name="models", help="List, fetch, verify, describe, pack and compile model weights.")
 app.add_typer(gallery_app, name="gallery", help="Build galleries of people to be named.")
 app.add_typer(policy_app, name="policy", help="Check policies, and explain what they make of a report.")
 app.add_typer(review_app, name="review", help="Let a person look at a report and decide.")

@@ -62,10 +62,10 @@ def list_models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON
 def pull(names: Names = None, domain: OfDomain = None) -> None:
     """Fetch weights that are not here yet; without names, the defaults."""
     settings = load_settings()
-    specs = _wanted(names or [], domain, settings)
+    specs = wanted_models(names or [], domain, settings)
     places = _places(settings)
     here = {spec.name for spec in specs if locate(spec, places)}
-    paths = _ensure(specs, places)
+    paths = ensure_shown(specs, places)
     for spec in specs:
         typer.echo(f"{spec.name}: {'present' if spec.name in here else 'fetched'} {paths[spec.name]}")
 
@@ -107,12 +107,12 @@ def pack(
 ) -> None:
     """Write weights and licence texts to a model.tar.gz, for SageMaker or for a machine without a network."""
     settings = load_settings()
-    specs = _wanted(names or [], domain, settings)
-    pack_weights(specs, _ensure(specs, _places(settings)), out)
+    specs = wanted_models(names or [], domain, settings)
+    pack_weights(specs, ensure_shown(specs, _places(settings)), out)
     typer.echo(f"{out}: {', '.join(spec.name for spec in specs)} ({out.stat().st_size / 1e6:.1f} MB)")
 
 
-def _wanted(names: Sequence[str], domain: str | None, settings: Settings) -> tuple[ModelSpec, ...]:
+def wanted_models(names: Sequence[str], domain: str | None, settings: Settings) -> tuple[ModelSpec, ...]:
     """Return the named models, or the defaults, of one domain where it is given, that the licence gate accepts."""
     specs = catalog(settings.manifests)
     if names:
@@ -129,7 +129,8 @@ def _wanted(names: Sequence[str], domain: str | None, settings: Settings) -> tup
     return tuple(spec for spec in defaults if accepts_licence(spec, settings.licences))
 
 
-def _ensure(specs: Sequence[ModelSpec], places: WeightPlaces) -> dict[str, Path]:
+def ensure_shown(specs: Sequence[ModelSpec], places: WeightPlaces) -> dict[str, Path]:
+    """Return the weights of models; what is fetched is shown on a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

@@ -46,7 +46,8 @@ def build(
     read = read_report(report)
     media = open_media(video, load_settings().limits())
     write_atomically(out, page(read, media_source(read, media, out.parent, embed=embed)))
-    typer.echo(f"{shown(str(out))}: {len(findings(read))} findings to decide")
+    count = len(findings(read))
+    typer.echo(f"{shown(str(out))}: {count} finding{'s' if count != 1 else ''} to decide")
 
 
 @app.command("apply")

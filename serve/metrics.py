@@ -19,6 +19,12 @@ REFUSED = Counter("reelwarden_refused_total", "Requests refused because every pl
 STAGE_SECONDS = Counter("reelwarden_stage_seconds_total", "Time of analyses by stage.", ["stage"])
 MEDIA_SECONDS = Counter("reelwarden_media_seconds_total", "Length of the video and sound that was analyzed.")
 FRAMES = Counter("reelwarden_frames_total", "Frames that were analyzed.")
+DECODES = Counter(
+    "reelwarden_decodes_total", "Files by what decoded their pictures, and why that did.", ["backend", "cause"]
+)
+FALLBACKS = Counter(
+    "reelwarden_decode_fallbacks_total", "Files whose pictures the CPU had to decode, or the rest, for the GPU failed."
+)
 INCOMPLETE = Counter(
     "reelwarden_incomplete_total", "Reports that are not complete, by the type of the first error.", ["type"]
 )
@@ -34,5 +40,8 @@ def count(report: Report) -> None:
     heard_seconds = report.sound.heard_seconds if report.sound else 0.0
     MEDIA_SECONDS.inc(max(report.decode.analyzed_seconds, heard_seconds))
     FRAMES.inc(report.decode.frames_analyzed)
+    DECODES.labels(report.decode.backend, report.decode.backend_cause or "").inc()
+    if report.decode.fallback_reason:
+        FALLBACKS.inc()
     if not report.complete:
         INCOMPLETE.labels(report.errors[0].type if report.errors else "Truncated").inc()

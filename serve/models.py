@@ -14,7 +14,8 @@ from model_zoo.manifest import ModelSpec
 from model_zoo.report import ModelFacts
 from model_zoo.values import Model
 from model_zoo.weights import ensure_all
-from serve.backends.choose import Placed, Wishes, place_model
+from serve.backends.choose import place_model
+from serve.backends.place import Placed, Wishes
 from serve.settings import Settings
 
 Wrap = Callable[[ModelSpec, Model], Model]
@@ -97,7 +98,14 @@ def load_models(
     paths = ensure_all(list(chosen.values()), places)
     models: dict[str, dict[str, Ready]] = {domain.name: {} for domain in domains}
     wishes = Wishes(
-        settings.device, settings.backend, settings.gpu_memory_share, settings.cuda_graphs, models=len(chosen)
+        places,
+        settings.device,
+        settings.backend,
+        settings.gpu_memory_share,
+        settings.cuda_graphs,
+        models=len(chosen),
+        tensorrt=settings.tensorrt,
+        precision=settings.precision,
     )
     for (domain, role), spec in chosen.items():
         placed = place_model(spec, paths[spec.name], wishes, executor, settings.threads)

@@ -180,15 +180,7 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         """Decode once and hand every watcher its frames."""
         watching = [*work.attempts, *filter(None, [work.beside])]
         places = [(attempt, watcher) for attempt in watching for watcher in attempt.watchers]
-        wanted = [
-            Wanted(
-                watcher.view,
-                watcher.interval_seconds,
-                self._frame_rows(attempt, watcher),
-                on_device=watcher.rows_only and attempt.on_gpu(watcher.role),
-            )
-            for attempt, watcher in places
-        ]
+        wanted = self._wanted(places)
         at_once = ON_GPU if any(attempt.on_gpu(watcher.role) for attempt, watcher in places) else ON_CPU
         with (
             InFlight[_Seen](at_once) as in_flight,
@@ -207,6 +199,23 @@ class Analyzer(AbstractContextManager["Analyzer"]):
                 work.note(seen)
         facts = reading.facts
         return facts.model_copy(update={"analyzed_seconds": work.seen_seconds}) if work.stopped else facts
+
+    def watching(self) -> list[tuple[Wanted, Watcher]]:
+        """Return the frames that all domains together ask for, and who looks at them."""
+        attempts = [self._start(domain, self.settings) for domain in self.domains]
+        places = [(attempt, watcher) for attempt in attempts for watcher in attempt.watchers]
+        return list(zip(self._wanted(places), [watcher for _, watcher in places], strict=True))
+
+    def _wanted(self, places: Sequence[tuple[Attempt, Watcher]]) -> list[Wanted]:
+        return [
+            Wanted(
+                watcher.view,
+                watcher.interval_seconds,
+                self._frame_rows(attempt, watcher),
+                on_device=watcher.rows_only and attempt.on_gpu(watcher.role),
+            )
+            for attempt, watcher in places
+        ]
 
     def _listen(self, work: _Work) -> SoundFacts:
         """Decode the sound once and hand every listener its windows; the picture has been seen by then."""

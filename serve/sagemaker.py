@@ -21,6 +21,7 @@ from serve.logs import request_id
 from serve.metrics import PLACES, UP
 from serve.version import VERSION
 from serve.web import intake
+from serve.web.admission import Admission
 from serve.web.front import front_page
 from serve.web.intake import JSON_LINES
 from serve.web.openapi import INVOCATIONS
@@ -60,7 +61,7 @@ def create_app(service: Service) -> ASGIApp:
     async def fail(_request: Request, error: Exception) -> Response:
         return answer(error)
 
-    return Traced(app)
+    return Traced(Admission(app, service))
 
 
 def _add_health(app: FastAPI, service: Service) -> None:
@@ -107,8 +108,7 @@ def _add_invocations(app: FastAPI, service: Service) -> None:
         service.check_ready()
         if kind == "lines":
             return await _lines(service, request)
-        lane = service.pictures if intake.is_quick(media_type) else service.videos
-        with lane.place():
+        with service.lane_of(media_type).place():
             ends = service.ends()
             if kind == "json":
                 return await _named(service, request, ends)

@@ -16,6 +16,7 @@ from model_zoo.errors import ReelwardenError
 from serve.sagemaker import create_app
 from serve.settings import Settings
 from serve.web.connections import PatientConnection
+from serve.web.lanes import yield_to_the_event_loop
 from serve.web.service import Service
 
 log = logging.getLogger(__name__)
@@ -25,12 +26,14 @@ BATCH_SECONDS = 3600.0
 MOST_CONNECTIONS = 2000
 MOST_HEADER_BYTES = 32_768
 ANSWER_SECONDS = 5.0  # after work was cut short, for its answers to be sent
+SWITCH_SECONDS = 0.001  # a worker that computes in Python lets the event loop go on after so long; Python's own is 5 ms
 
 
 def run_server(settings: Settings) -> int:
     """Serve until a signal comes; returns what the process should end with."""
     batch = os.environ.get("SAGEMAKER_BATCH", "").lower() == "true"
     deadline_seconds = settings.deadline_seconds or (BATCH_SECONDS if batch else REAL_TIME_SECONDS)
+    sys.setswitchinterval(SWITCH_SECONDS)
     service = Service(settings, deadline_seconds)
     server = _Server(service)
     server.run()
@@ -77,6 +80,7 @@ class _Server(uvicorn.Server):
         return self._loading.is_alive()
 
     def _load(self) -> None:
+        yield_to_the_event_loop()
         try:
             self.service.load()
         except ReelwardenError as error:

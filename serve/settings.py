@@ -66,6 +66,16 @@ class Settings(BaseSettings):
     gpu_memory_share: float = Field(
         0.7, gt=0, le=1, description="of a GPU's memory that all models together may hold; the rest is for decoding"
     )
+    tensorrt: Literal["off", "auto", "provider", "plan"] = Field(
+        "auto",
+        description="how TensorRT is used on a GPU: off; plan, engines of our own, built at the start; provider, "
+        "ONNX Runtime's; auto, engines that lie ready, else the provider, and neither where it is not installed",
+    )
+    precision: Literal["auto", "fp32", "fp16", "int8"] = Field(
+        "auto",
+        description="of the models, where `python -m export --keep` wrote it and its parity was shown; "
+        "auto is fp16 on a GPU",
+    )
     cuda_graphs: bool = Field(False, description="capture CUDA graphs where shapes are fixed; not yet tried on a GPU")
     backend: Literal["auto", "onnxruntime"] = Field("auto", description="what runs the models")
     decoder: Literal["auto", "cpu", "nvdec"] = Field(

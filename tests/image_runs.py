@@ -102,6 +102,7 @@ class Fence:
 
     name: str
     subnet: str
+    host: str  # the address of this machine, as containers see it
 
     @property
     def option(self) -> str:
@@ -122,8 +123,9 @@ def fence() -> Iterator[Fence]:
     """Put up the network and its counting rule, and take both away again; needs root."""
     name = f"reelwarden-test-{uuid.uuid4().hex[:8]}"
     run("docker", "network", "create", name)
-    subnet = run("docker", "network", "inspect", "--format={{(index .IPAM.Config 0).Subnet}}", name).stdout.strip()
-    made = Fence(name, subnet)
+    addresses = "{{with index .IPAM.Config 0}}{{.Subnet}} {{.Gateway}}{{end}}"
+    subnet, host = run("docker", "network", "inspect", f"--format={addresses}", name).stdout.split()
+    made = Fence(name, subnet, host)
     rule = ("DOCKER-USER", "-s", subnet, "-j", "DROP")
     run("iptables", "-I", *rule)
     try:

@@ -13,9 +13,9 @@ from moto.server import ThreadedMotoServer
 
 
 @contextmanager
-def s3_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def s3_server(monkeypatch: pytest.MonkeyPatch, address: str = "127.0.0.1") -> Iterator[Any]:
     """Serve S3 on a free port with an empty bucket `clips`; the environment points to it. Yields a client."""
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server = ThreadedMotoServer(address, port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     environment = {
@@ -24,7 +24,7 @@ def s3_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         "AWS_SECRET_ACCESS_KEY": "a-very-secret-key",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
-        "NO_PROXY": "127.0.0.1",
+        "NO_PROXY": address,
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

@@ -66,6 +66,7 @@ class Trouble:
     after_frames: int | None = None  # fails when so many have come out
     loses: int | None = None  # the frame of this number never comes
     layout: Pixel_Format | None = None
+    engines: int = 2
 
 
 class Plane:
@@ -106,7 +107,8 @@ class Library(ModuleType):
     def GetDecoderCaps(self, gpuid: int, codec: Any, chromaformat: Any, bitdepth: int) -> dict[str, int]:  # noqa: N802
         """Say what the engine takes."""
         assert (gpuid, chromaformat) == (0, cudaVideoChromaFormat["420"])
-        return {"supported": int(not self.trouble.refuses), "width_max": 4096, "height_max": 4096}
+        found = {"supported": int(not self.trouble.refuses), "width_max": 4096, "height_max": 4096}
+        return {**found, "num_decoder_engines": self.trouble.engines}
 
     def CreateDecoder(self, **arguments: Any) -> Decoder:  # noqa: N802 - the library's name
         """Open a session."""

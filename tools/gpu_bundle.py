@@ -3,14 +3,19 @@
     python -m tools.gpu_bundle --sm 90 --python 3.12 --out out/bundle
 
 The machine is taken to have NumPy, CuPy and CUDA 13's libraries (with torch, say). Wheels are read, not installed; of
-machine code only that for the one GPU is kept, which is what makes ONNX Runtime small enough. Unpack all parts into one
-folder there and put it on PYTHONPATH. That a trimmed library loads has not been tried on a GPU.
+machine code only that for the one GPU is kept, which is what makes ONNX Runtime small enough. There, unpack all parts
+into one folder and run, in a checkout:
+
+    PYTHONPATH=FOLDER XDG_CACHE_HOME=FOLDER/cache python -m benchmarks.gpu_check
+
+That a trimmed library loads has not been tried on a GPU.
 """
 
 from __future__ import annotations
 
 import argparse
 import lzma
+import shutil
 import struct
 import subprocess
 import sys
@@ -19,6 +24,12 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from platformdirs import user_cache_path
+
+from benchmarks.tensorrt_check import default_models
+from export.__main__ import weights_of
+from serve.version import VERSION
 
 FAT_BINARY = struct.pack("<I", 0xBA55ED50)
 MACHINE_CODE = 2
@@ -103,6 +114,23 @@ def unpack(wheels: Path, folder: Path, sm: int) -> None:
                 path.write_bytes(keep_machine_code(content, sm) if FAT_BINARY in content else content)
 
 
+def write_own_metadata(folder: Path) -> None:
+    """Tell the version of this project, which is carried as a checkout and not installed there."""
+    about = folder / f"reelwarden-{VERSION}.dist-info" / "METADATA"
+    about.parent.mkdir(parents=True)
+    about.write_text(f"Metadata-Version: 2.1\nName: reelwarden\nVersion: {VERSION}\n", "utf-8")
+
+
+def copy_weights(folder: Path) -> None:
+    """Lay default weights that are fetched, not shipped, where $XDG_CACHE_HOME=FOLDER/cache finds them."""
+    here = user_cache_path("reelwarden")
+    for path in map(weights_of, default_models()):
+        if path.is_relative_to(here):
+            copy = folder / "cache" / "reelwarden" / path.relative_to(here)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+
+
 def pack(folder: Path, out: Path, most_bytes: int) -> list[Path]:
     """Write part_1.tar.xz and so on; sizes are those of each file packed by itself, so no part is larger."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
@@ -129,6 +157,8 @@ def main() -> None:
         wheels, laid_out = Path(folder, "wheels"), Path(folder, "laid_out")
         fetch(wheels, given.python)
         unpack(wheels, laid_out, given.sm)
+        write_own_metadata(laid_out)
+        copy_weights(laid_out)
         for part in pack(laid_out, given.out, MOST_PART_BYTES):
             sys.stdout.write(f"{part}: {part.stat().st_size:,} bytes\n")
 

@@ -6,6 +6,7 @@ no hint for the next. Nothing is drawn at random: the same sound gives the same 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,15 @@ def compute_type(sm: int | None) -> str:
     return next(kind for least, kind in COMPUTE_TYPES if sm >= least)
 
 
+def cap_kept_memory(most_bytes: int) -> None:
+    """Let CTranslate2 keep at most so much of a GPU's memory for its next batch, so that other models find room.
+
+    It reads these variables when it first takes memory; what the user has set stays.
+    """
+    os.environ.setdefault("CT2_CUDA_ALLOCATOR", "cub_caching")  # the other allocator has no limit
+    os.environ.setdefault("CT2_CUDA_CACHING_ALLOCATOR_CONFIG", f"4,3,12,{most_bytes}")  # its own sizes of blocks
+
+
 class Ctranslate2Model:
     """Run a Whisper model in CTranslate2's format.
 
@@ -84,6 +94,8 @@ class Ctranslate2Model:
         if path.name != MODEL_FILE:
             raise BackendError(f"{spec.name}: {path} must be called {MODEL_FILE}; set `file_name` in {spec.manifest}")
         self._spec = spec
+        self._most = max(1, spec.batch.most)
+        self._halved = ""
         try:
             self._whisper: Any = WhisperModel(
                 str(path.parent),
@@ -101,12 +113,33 @@ class Ctranslate2Model:
         """Return what was said in every row; raises BackendError for inputs off the contract."""
         given = {name: on_host(rows) for name, rows in tensors.items()}
         waveform, filled, wanted, usual, beam_size = self._checked(given)
-        most = self._spec.batch.most
         rows: list[tuple[Said, Language]] = []
-        for first in range(0, len(waveform), most):
-            part = slice(first, first + most)
-            rows += self._transcribe(waveform[part], filled[part], wanted[part], usual[part], beam_size)
+        while len(rows) < len(waveform):
+            part = slice(len(rows), len(rows) + self._most)
+            try:
+                said = list(self._transcribe(waveform[part], filled[part], wanted[part], usual[part], beam_size))
+            except RuntimeError as error:
+                self._halve(error)
+                continue
+            rows += said
         return _tensors(rows)
+
+    @property
+    def notes(self) -> str:
+        """Say what happened that a reader of the report should know; empty where nothing did."""
+        return self._halved
+
+    def _halve(self, error: RuntimeError) -> None:
+        """Go on with half as many rows where the GPU's memory was full; raises BackendError for anything else."""
+        if "out of memory" not in str(error).lower():
+            raise BackendError(f"{self._spec.name}: inference failed: {error}") from error
+        if self._most == 1:
+            raise BackendError(
+                f"{self._spec.name}: the GPU's memory is full with one row ({error}); run fewer domains on it, or "
+                "lower REELWARDEN_GPU_MEMORY_SHARE, so that other models leave more of it"
+            ) from error
+        self._most //= 2
+        self._halved = f"the GPU's memory was full, so at most {self._most} rows are run at once"
 
     def _checked(self, tensors: Tensors) -> tuple[Tensor, Tensor, list[str], list[str], int]:
         extra = {"filled", "language", "usual_language", "beam_size"}

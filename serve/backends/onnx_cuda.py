@@ -10,22 +10,25 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
-from model_zoo.errors import BackendError
+from model_zoo.errors import BackendError, DeviceLostError
 from model_zoo.manifest import ModelSpec
 from model_zoo.values import Given, OnDevice, Rows, Tensor, Tensors
 from serve.backends.contract import given_rows
 from serve.backends.cuda_stream import handle_of, new_stream
-from serve.backends.front import with_uint8_front
+from serve.backends.front import with_front
 
 PROVIDER = "CUDAExecutionProvider"
+TENSORRT = "TensorrtExecutionProvider"
+_NEEDS = {PROVIDER: "CUDA provider; are CUDA 12 and cuDNN 9", TENSORRT: "TensorRT provider; is TensorRT 10"}
 _FULL = ("failed to allocate memory", "out of memory", "cuda failure 2:", "bfcarena", "cublas_status_alloc_failed")
+_LOST = ("cuda failure 700:", "cuda failure 719:")  # illegal address, failed launch: every later call fails, too
 _NO_GRAPH = "-1"
 
 
@@ -37,10 +40,11 @@ class Target:
     memory: str = "cuda"  # as ONNX Runtime names it
     most_bytes: int | None = None  # of memory that one session may hold
     graphs: bool = False  # capture CUDA graphs where shapes are fixed
+    tensorrt: Mapping[str, str] = field(default_factory=dict)  # what its provider is told
 
     def providers(self, stream: int | None = None) -> list[Any]:
         """Return what ONNX Runtime is told; it works on the CUDA stream of this handle, or on one that it makes."""
-        if self.provider != PROVIDER:
+        if self.provider not in _NEEDS:
             return [self.provider]
         options: dict[str, str] = {
             "device_id": "0",
@@ -48,11 +52,13 @@ class Target:
             "cudnn_conv_algo_search": "HEURISTIC",  # an exhaustive search takes seconds for every size of batch
             "enable_cuda_graph": str(int(self.graphs)),
         }
+        compiled = dict(self.tensorrt)
         if stream is not None:
-            options["user_compute_stream"] = str(stream)
+            options["user_compute_stream"] = compiled["user_compute_stream"] = str(stream)
         if self.most_bytes is not None:
             options["gpu_mem_limit"] = str(self.most_bytes)
-        return [(PROVIDER, options), "CPUExecutionProvider"]
+        first = [(TENSORRT, compiled)] if self.provider == TENSORRT else []
+        return [*first, (PROVIDER, options), "CPUExecutionProvider"]  # CUDA runs what TensorRT leaves over
 
 
 class OnnxCudaModel:
@@ -61,8 +67,8 @@ class OnnxCudaModel:
     def __init__(self, spec: ModelSpec, path: Path, target: Target) -> None:
         """Load `path`, whose pictures are made uint8 RGB. Raises BackendError, also where no GPU takes it."""
         self._spec, self._target = spec, target
-        self._stream = new_stream() if target.memory == "cuda" else None
-        self._session = _open(spec, with_uint8_front(spec, path), target, handle_of(self._stream))
+        stream = new_stream() if target.memory == "cuda" else None
+        self._session = _open(spec, with_front(spec, path), target, handle_of(stream))
         self._outputs = [output.name for output in self._session.get_outputs()]
         missing = set(spec.outputs) - set(self._outputs)
         if missing:
@@ -74,6 +80,7 @@ class OnnxCudaModel:
         self._bound: dict[int, _Bound] = {}
         self._lock = threading.Lock()
         self._halved = ""
+        self._stream = stream  # last of all, as attributes are let go in order: the session must not outlive it
 
     @property
     def notes(self) -> str:
@@ -106,7 +113,7 @@ class OnnxCudaModel:
             start += count
 
     def _infer(self, rows: Tensor | _There) -> Sequence[Tensor]:
-        """Run a padded batch; raises MemoryError where the GPU's memory is full, else BackendError."""
+        """Run a padded batch; raises MemoryError where the memory is full, DeviceLostError or another BackendError."""
         try:
             count = rows.shape[0]
             if not self._fixed:
@@ -115,6 +122,8 @@ class OnnxCudaModel:
                 self._bound[count] = self._binding()
             return self._bound[count].run(rows)
         except Exception as error:
+            if any(word in str(error).lower() for word in _LOST):
+                raise DeviceLostError(f"{self._spec.name}: the GPU failed for good: {_first_line(error)}") from error
             if any(word in str(error).lower() for word in _FULL):
                 raise MemoryError(_first_line(error)) from error
             raise BackendError(f"{self._spec.name}: inference failed on {rows.shape}: {_first_line(error)}") from error
@@ -224,7 +233,7 @@ def _open(spec: ModelSpec, content: bytes, target: Target, stream: int | None) -
     options.log_severity_level = 3
     options.intra_op_num_threads = 1
     try:
-        if target.provider == PROVIDER:
+        if target.provider in _NEEDS:
             onnxruntime.preload_dlls(directory="")  # CUDA's libraries from their own packages
         session = onnxruntime.InferenceSession(content, options, providers=target.providers(stream))
     except Exception as error:
@@ -232,7 +241,7 @@ def _open(spec: ModelSpec, content: bytes, target: Target, stream: int | None) -
     used = session.get_providers()[0]
     if used != target.provider:  # it goes to the CPU with a warning only
         raise BackendError(
-            f"{spec.name}: ONNX Runtime could not start its CUDA provider; are CUDA 12 and cuDNN 9 installed?"
+            f"{spec.name}: ONNX Runtime could not start its {_NEEDS.get(target.provider, target.provider)} installed?"
         )
     return session
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from model_zoo.errors import BackendError
-from model_zoo.report import VideoFacts
+from model_zoo.report import DecodeCause, VideoFacts
 from serve.decode.engines import why_not
 from serve.decode.nvdec import NoNvdec, Nvdec, find_nvdec
 from serve.media import Media
@@ -23,10 +23,11 @@ NVDEC_START_SECONDS = 0.3  # to open a session and see its first frame; assumed,
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which decoder reads a file, and why."""
+    """Which decoder reads a file, and why: in words, and in one of a few that can be counted."""
 
     backend: Backend
     reason: str
+    cause: DecodeCause
     nvdec: Nvdec | None = None  # what it runs on
 
 
@@ -46,19 +47,19 @@ def choose(
     """Return the decoder for a file. A file that the GPU cannot decode goes to the CPU, whatever is asked for."""
     video = media.facts.video
     if wanted == "cpu":
-        return Choice("cpu", "asked for by the setting")
+        return Choice("cpu", "asked for by the setting", "setting")
     if media.facts.kind == "image":
-        return Choice("cpu", "one picture is decoded fastest where it lies")
+        return Choice("cpu", "one picture is decoded fastest where it lies", "picture")
     if video is None or plan.strategy == "none":
-        return Choice("cpu", "there is nothing to decode")
+        return Choice("cpu", "there is nothing to decode", "nothing")
     found = nvdec or find_nvdec()
     if isinstance(found, NoNvdec):
-        return Choice("cpu", found.reason)
+        return Choice("cpu", found.reason, "no engine")
     reason = why_not(video, found.gpu.sm)
     if reason is not None:
-        return Choice("cpu", f"{found.gpu.name}: {reason}")
+        return Choice("cpu", f"{found.gpu.name}: {reason}", "not taken")
     if wanted == "nvdec":
-        return Choice("nvdec", f"{found.gpu.name}: asked for by the setting", found)
+        return Choice("nvdec", f"{found.gpu.name}: asked for by the setting", "setting", found)
     return _cheaper(video, plan, threads, found)
 
 
@@ -71,5 +72,5 @@ def _cheaper(video: VideoFacts, plan: Plan, threads: int, found: Nvdec) -> Choic
         f"{frames:,} frames to decode: reckoned {on_cpu:.2g} s on {threads} CPU threads, {on_gpu:.2g} s on the GPU"
     )
     if on_cpu <= on_gpu:
-        return Choice("cpu", reckoned)
-    return Choice("nvdec", f"{found.gpu.name}: {reckoned}", found)
+        return Choice("cpu", reckoned, "reckoned")
+    return Choice("nvdec", f"{found.gpu.name}: {reckoned}", "reckoned", found)

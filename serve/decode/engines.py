@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from model_zoo.report import VideoFacts
+from serve.devices import Gpu
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,18 @@ ENGINES: Mapping[int, Engines] = {  # by compute capability
     100: Engines("Blackwell", {**_COMMON, "h264": _BLACKWELL_H264, "av1": _AV1}),
     120: Engines("Blackwell", {**_COMMON, "h264": _BLACKWELL_H264, "av1": _AV1}),
 }
+COUNTS: Mapping[str, int] = {  # engines of a GPU, by a word of its name; one where it is not here
+    "T4": 2,
+    "A10": 2,
+    "A10G": 2,
+    "L4": 4,
+    "L40": 3,
+    "L40S": 3,
+    "A100": 5,
+    "A30": 4,
+    "H100": 7,
+    "H200": 7,
+}
 NAMES = {"h264": "H.264", "hevc": "HEVC", "vp8": "VP8", "vp9": "VP9", "av1": "AV1"}
 _BITS_420 = {
     **dict.fromkeys(("yuv420p", "yuvj420p", "nv12"), 8),
@@ -58,6 +71,11 @@ _BITS_420 = {
 def sample_bits(video: VideoFacts) -> int | None:
     """Return the bits of a sample of a 4:2:0 video, None for any other layout."""
     return _BITS_420.get(video.pixel_format or "")
+
+
+def engine_count(gpu: Gpu) -> int:
+    """Return how many video engines a GPU has, as far as its name tells."""
+    return max((COUNTS.get(word, 1) for word in gpu.name.replace("-", " ").split()), default=1)
 
 
 def why_not(video: VideoFacts, sm: int) -> str | None:

@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 from model_zoo.report import VideoFacts
 from model_zoo.values import Frames, OnDevice, Pixels, View
 from serve.decode.annexb import with_start_codes
+from serve.decode.engines import engine_count
 from serve.decode.jobs import Colours, Finish, Layout, Surface, row_bytes
 from serve.decode.packets import runs_of
 from serve.decode.paint import Block, GpuPainter, Painter
@@ -66,7 +67,17 @@ def use_nvdec(
     except Exception as error:  # noqa: BLE001 - its import asks the driver, and fails in any way where that is old
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         return NoNvdec(f"the video engine of {gpu.name} cannot be used: {first}")
-    return Nvdec(gpu, Sessions(module, new_painter))
+    return Nvdec(gpu, Sessions(module, new_painter, _engines(module, gpu)))
+
+
+def _engines(library: ModuleType, gpu: Gpu) -> int:
+    """Return how many video engines the driver counts, or the table where it does not say."""
+    try:
+        chroma = library.cudaVideoChromaFormat.__members__["420"]
+        caps = library.GetDecoderCaps(gpuid=0, codec=library.cudaVideoCodec.H264, chromaformat=chroma, bitdepth=8)
+        return int(caps["num_decoder_engines"]) or engine_count(gpu)
+    except Exception:  # noqa: BLE001 - what cannot be asked fails, and is told, when a session is opened
+        return engine_count(gpu)
 
 
 @cache

@@ -37,7 +37,7 @@ class Reading:
         check_setting(backend, nvdec)
         self._media, self._wanted, self._threads, self._ahead = media, tuple(wanted), threads, ahead
         self._asked, self._nvdec = backend, nvdec
-        self._choice = Choice("cpu", "nothing was read yet")
+        self._choice = Choice("cpu", "nothing was read yet", "nothing")
         self._log = DecodeLog()
         self._stack = ExitStack()
         self._broke_off: str | None = None
@@ -79,6 +79,7 @@ class Reading:
         return DecodeFacts(
             backend=self._choice.backend,
             backend_reason=self._choice.reason,
+            backend_cause=self._choice.cause,
             fallback_reason=log.fallback,
             strategy=plan.strategy,
             strategy_reason="; ".join(part for part in (plan.reason, log.size_change) if part),

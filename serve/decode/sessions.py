@@ -1,9 +1,14 @@
-"""Sessions of a GPU's video engine, through PyNvVideoCodec: opened when needed, used again for the next video."""
+"""Sessions of a GPU's video engines, through PyNvVideoCodec: opened when needed, used again for the next video.
+
+One video is decoded by one engine, so as many are decoded at once as there are engines. Others wait, in the order in
+which they came, and go to the CPU when that takes too long.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +24,8 @@ from serve.decode.engines import sample_bits
 from serve.decode.jobs import Surface
 from serve.decode.paint import Painter
 
-MOST_IDLE = 4  # sessions that wait for the next video: each holds some surfaces of its largest video
+MOST_IDLE = 4  # sessions that wait for the next video, or as many as there are engines: each holds some surfaces
+PATIENCE_SECONDS = 5.0  # until a video that waits for an engine goes to the CPU, which has nothing else to decode
 _CODECS = {
     "h264": "H264",
     "hevc": "HEVC",
@@ -91,24 +97,62 @@ class Session:
 class Sessions:
     """The sessions of one GPU; those not in use wait here for the next video."""
 
-    def __init__(self, library: ModuleType, new_painter: Callable[[], Painter]) -> None:
+    def __init__(
+        self,
+        library: ModuleType,
+        new_painter: Callable[[], Painter],
+        engines: int = 1,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        """Decode at most as many videos at once as the GPU has engines."""
         self._library, self._new_painter = library, new_painter
         self._idle: list[Session] = []
         self._lock = threading.Lock()
+        self.engines, self._patience_seconds = engines, patience_seconds
+        self._changed = threading.Condition()
+        self._queue: deque[object] = deque()
+        self._busy = 0
 
     @contextmanager
     def session(self, video: VideoFacts) -> Iterator[Session]:
-        """Lend a session for a video. One that fails is not used again."""
+        """Lend a session for a video, when it is its turn. One that fails is not used again.
+
+        Raises BackendError when no engine came free in time.
+        """
         wanted = SessionKind(
             video.codec,
             sample_bits(video) or 8,
             -(-video.coded_width // _ALIGN) * _ALIGN,
             -(-video.coded_height // _ALIGN) * _ALIGN,
         )
-        session = self._waiting(wanted) or Session(self._library, wanted, self._new_painter())
-        yield session
-        with self._lock:
-            self._idle = [*self._idle, session][-MOST_IDLE:]
+        with self._engine():
+            session = self._waiting(wanted) or Session(self._library, wanted, self._new_painter())
+            yield session
+            with self._lock:
+                self._idle = [*self._idle, session][-max(MOST_IDLE, self.engines) :]
+
+    @contextmanager
+    def _engine(self) -> Iterator[None]:
+        """Wait for an engine, first come, first served."""
+        ticket = object()
+        with self._changed:
+            self._queue.append(ticket)
+            mine = self._changed.wait_for(
+                lambda: self._queue[0] is ticket and self._busy < self.engines, self._patience_seconds
+            )
+            self._queue.remove(ticket)
+            self._busy += mine
+            self._changed.notify_all()
+        if not mine:
+            raise BackendError(
+                f"all {self.engines} engines were busy with other videos for {self._patience_seconds:g} s"
+            )
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._busy -= 1
+                self._changed.notify_all()
 
     def _waiting(self, wanted: SessionKind) -> Session | None:
         with self._lock:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from time import monotonic
 from typing import TypeVar
@@ -14,8 +17,18 @@ from serve.metrics import REFUSED
 from serve.web.refusals import LaterError
 
 Result = TypeVar("Result")
+NICE = 5  # what workers are nicer, so that the event loop, and with it /ping, has a core as soon as it needs one
+_NICEST = 19
 _MOST_RETRY_SECONDS = 60
 _MEMORY = 0.9  # of the mean duration: what each new one leaves of it
+
+
+def yield_to_the_event_loop() -> None:
+    """Lower the priority of the calling thread, and so of the threads that it starts, where the system allows it."""
+    if sys.platform == "linux":  # elsewhere the priority is that of the whole process
+        with suppress(OSError):
+            thread = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, thread, min(_NICEST, os.getpriority(os.PRIO_PROCESS, thread) + NICE))
 
 
 class Lane:
@@ -26,7 +39,7 @@ class Lane:
         self.name = name
         self.taken = 0
         self._at_once, self._most = at_once, at_once + waiting
-        self._executor = ThreadPoolExecutor(at_once, thread_name_prefix=f"analyze-{name}")
+        self._executor = ThreadPoolExecutor(at_once, f"analyze-{name}", initializer=yield_to_the_event_loop)
         self._futures: set[Future[object]] = set()
         self._mean_seconds = 1.0
         self._lost: set[Future[object]] = set()
@@ -36,9 +49,8 @@ class Lane:
         """Whether a new request would be refused."""
         return self.taken >= self._most
 
-    @contextmanager
-    def place(self) -> Iterator[None]:
-        """Hold a place, from before the body is read to after the answer is there; raises LaterError."""
+    def check(self) -> None:
+        """Raise LaterError, and count it, where no place is free."""
         if self.full:
             REFUSED.labels(self.name).inc()
             seconds = math.ceil(self._mean_seconds * self._most / self._at_once)
@@ -46,6 +58,11 @@ class Lane:
                 f"{self._most} requests for {self.name} are here already; try again later",
                 min(max(1, seconds), _MOST_RETRY_SECONDS),
             )
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold a place, from before the body is read to after the answer is there; raises LaterError."""
+        self.check()
         self.taken += 1
         start_seconds = monotonic()
         try:

@@ -19,6 +19,7 @@ from serve.logs import request_id
 from serve.metrics import LOAD_SECONDS, count
 from serve.settings import Settings
 from serve.web.health import Health, State
+from serve.web.intake import is_quick
 from serve.web.lanes import Lane
 from serve.web.refusals import ClientLeftError, LaterError, StuckError
 
@@ -100,6 +101,10 @@ class Service:
     def state(self) -> State:
         """How the server is."""
         return self.health.state(full=self.pictures.full or self.videos.full)
+
+    def lane_of(self, media_type: str | None) -> Lane:
+        """Return where a request of a type waits for its turn."""
+        return self.pictures if is_quick(media_type) else self.videos
 
     def check_ready(self) -> None:
         """Raise LaterError where no work can be taken now."""

@@ -14,15 +14,19 @@ from faster_whisper.audio import decode_audio
 from onnx import TensorProto, helper
 
 from model_zoo.catalog import catalog, named
+from model_zoo.engines.shapes import served_shapes
 from model_zoo.errors import BackendError
-from model_zoo.manifest import Input, Licence, ModelSpec, SoundInput
+from model_zoo.manifest import Input, Licence, ModelSpec, SoundInput, TextInput
 from model_zoo.values import Model
 from model_zoo.weights import WeightPlaces, ensure
 from serve.backends.ctranslate2 import Ctranslate2Model
 from serve.backends.fake import FakeModel
+from serve.backends.front import with_front
 from serve.backends.onnx import OnnxModel
 from serve.backends.onnx_cuda import OnnxCudaModel, Target
+from serve.backends.tensorrt_plan import TensorrtPlanModel
 from serve.settings import load_settings
+from tests import stand_in_tensorrt
 from tests.conftest import MEDIA
 
 SIZE = 8
@@ -39,7 +43,7 @@ def sound_spec() -> ModelSpec:
     return spec_that_takes(sound=SoundInput(name="waveform", sample_rate=1000, window_seconds=0.1, hop_seconds=0.05))
 
 
-def spec_that_takes(**taken: Input | SoundInput) -> ModelSpec:
+def spec_that_takes(**taken: Input | SoundInput | TextInput) -> ModelSpec:
     return ModelSpec(
         name="mean",
         domain="test",
@@ -105,6 +109,15 @@ def cuda_backend(folder: Path, executor: ThreadPoolExecutor) -> Model:
     return OnnxCudaModel(spec_of(dtype="float32", layout="NCHW"), path, Target(most_bytes=1 << 30))
 
 
+def plan_up_to_the_device(folder: Path, executor: ThreadPoolExecutor) -> Model:
+    path = mean_of_channels(folder / "mean.onnx", TensorProto.FLOAT, [2, 3], ["batch", 3, SIZE, SIZE])
+    spec = spec_of(dtype="float32", layout="NCHW")
+    shapes = served_shapes(spec)
+    ranges = {"pixels": [list(shape) for shape in (shapes.least, shapes.usual, shapes.most)]}
+    plan = stand_in_tensorrt.plan_of(with_front(spec, path), [ranges])
+    return TensorrtPlanModel(spec, plan, stand_in_tensorrt.module(), stand_in_tensorrt.HostMemory())
+
+
 def fake_backend(folder: Path, executor: ThreadPoolExecutor) -> Model:
     return FakeModel(spec_of(), {"scores": lambda pixels: pixels.astype(np.float32).mean(axis=(1, 2))})
 
@@ -118,6 +131,7 @@ BACKENDS: dict[str, Open] = {
     "onnxruntime with a front": onnx_backend_with_front,
     "onnxruntime, cuda up to the device": cuda_backend_up_to_the_device,
     "onnxruntime, cuda": cuda_backend,
+    "tensorrt plan up to the device": plan_up_to_the_device,
     "fake": fake_backend,
 }
 SOUND_BACKENDS: dict[str, Open] = {

@@ -236,7 +236,7 @@ def test_c29_metrics_count_requests_and_end_in_units(http: httpx.Client) -> None
     assert all(name.endswith(endings) for name in names), names
 
 
-def test_c38_options_choose_domains_and_a_wrong_one_is_a_400(http: httpx.Client) -> None:
+def test_options_choose_domains_and_a_wrong_one_is_a_400(http: httpx.Client) -> None:
     loaded = list(lasting(post(http, CAT.read_bytes(), "image/png"))["domains"])
     answer = http.post(f"/invocations?domains={loaded[0]}", content=CAT.read_bytes())
     assert list(lasting(answer)["domains"]) == loaded[:1]

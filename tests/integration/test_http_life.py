@@ -134,6 +134,9 @@ def test_a_full_server_says_when_to_come_again_and_ping_says_busy_is_well(
         refused = post(server, SLOW, DEMO)
         assert refused.status_code == 503
         assert 1 <= int(refused.headers["retry-after"]) <= 60
+        assert refused.json()["error"]["type"] == "LaterError"
+        counted = httpx.get(f"{server.url}/metrics", trust_env=False).text
+        assert 'reelwarden_requests_total{route="/invocations",status="503"} 1.0' in counted
         assert httpx.get(f"{server.url}/readyz", trust_env=False).json() == {"state": "busy"}
         assert server.ping() == 200
         assert httpx.post(

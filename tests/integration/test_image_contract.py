@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from images.catalog import images
+from images.catalog import Image, images
 from tests.image_runs import HARDENED, Fence, fence, name_of, running
 from tests.integration.contract_http import *  # noqa: F403
 
 pytestmark = pytest.mark.docker
-BY_NAME = {image.name: image for image in images()}
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +19,18 @@ def fenced() -> Iterator[Fence]:
         yield made
 
 
-@pytest.fixture(scope="module", params=["all", "labels", "transcription"])
-def url(request: pytest.FixtureRequest, fenced: Fence) -> Iterator[str]:
+SERVED = [image for image in images() if image.name in {"all", "labels", "transcription"}]
+
+
+@pytest.fixture(scope="module", params=SERVED, ids=lambda image: image.name)
+def image(request: pytest.FixtureRequest) -> Image:
+    found: Image = request.param
+    return found
+
+
+@pytest.fixture(scope="module")
+def url(image: Image, fenced: Fence) -> Iterator[str]:
     """Return the address of a hardened container that is ready, and end it when its tests are over."""
-    with running(name_of(BY_NAME[request.param]), (*HARDENED, fenced.option)) as container:
+    with running(name_of(image), (*HARDENED, fenced.option)) as container:
         container.wait_until_ready()
         yield container.url

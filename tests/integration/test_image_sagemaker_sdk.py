@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,24 @@ from tests.image_runs import FLAVOR
 from tests.server_process import free_port
 
 pytestmark = pytest.mark.docker
-IMAGE = f"reelwarden-labels:{FLAVOR}"
 VERSIONS = {"v2": "2.257.7", "v3": "3.27.0"}
-VIDEOS = {"silent.mp4": "demo_noaudio.mp4", "other.webm": "demo_vp9.webm"}
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What an image is given: files by the names they get, all of one type."""
+
+    media_type: str
+    files: dict[str, Path]
+
+
+VIDEOS = {
+    "silent.mp4": MEDIA / "variants" / "demo_noaudio.mp4",
+    "turned.mp4": MEDIA / "variants" / "demo_rotated90.mp4",
+}
+INPUTS = {
+    "labels": Inputs("video/mp4", VIDEOS),
+}
 BUCKET = "reelwarden-test"
 AWS = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -59,15 +75,29 @@ def s3_url() -> Iterator[str]:
         server.wait()
 
 
+@pytest.fixture(scope="module", params=["labels"])
+def image(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def files(image: str) -> set[str]:
+    """Return the names of what an image is given."""
+    return set(INPUTS[image].files)
+
+
 @pytest.fixture(scope="module", params=VERSIONS)
-def answers(request: pytest.FixtureRequest, s3_url: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def answers(
+    request: pytest.FixtureRequest, image: str, s3_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
     """Return what all kinds of jobs answered."""
-    folder = tmp_path_factory.mktemp(request.param)
+    folder = tmp_path_factory.mktemp(f"{image}-{request.param}")
     (folder / "media").mkdir()
     (folder / "model").mkdir()  # local mode mounts the whole folder of a model.tar.gz, and unpacks it there
-    shutil.copy(ROOT / "out" / "images" / "labels" / "weights.tar.gz", folder / "model" / "model.tar.gz")
-    for name, original in VIDEOS.items():
-        shutil.copy(MEDIA / "variants" / original, folder / "media" / name)
+    shutil.copy(ROOT / "out" / "images" / image / "weights.tar.gz", folder / "model" / "model.tar.gz")
+    for name, original in INPUTS[image].files.items():
+        shutil.copy(original, folder / "media" / name)
     fill_bucket(s3_url, folder / "media")
     quiet = folder / "config.yaml"
     quiet.write_text("SchemaVersion: '1.0'\nSageMaker: {PythonSDK: {Modules: {TelemetryOptOut: true}}}\n")
@@ -76,7 +106,14 @@ def answers(request: pytest.FixtureRequest, s3_url: str, tmp_path_factory: pytes
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "REELWARDEN_"))}
     environment |= AWS | {"AWS_ENDPOINT_URL": s3_url, "SAGEMAKER_USER_CONFIG_OVERRIDE": str(quiet)}
     done = subprocess.run(
-        [python_with(f"sagemaker=={VERSIONS[request.param]}"), program, IMAGE, folder, str(port)],
+        [
+            python_with(f"sagemaker=={VERSIONS[request.param]}"),
+            program,
+            f"reelwarden-{image}:{FLAVOR}",
+            folder,
+            str(port),
+            INPUTS[image].media_type,
+        ],
         env=environment,
         cwd=folder,
         capture_output=True,
@@ -90,7 +127,7 @@ def answers(request: pytest.FixtureRequest, s3_url: str, tmp_path_factory: pytes
 
 
 def fill_bucket(url: str, media: Path) -> None:
-    """Lay the videos, and files that are none, into a new bucket."""
+    """Lay the files, and one that is no media, into an empty bucket."""
     s3 = boto3.client(
         "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
     )
@@ -108,23 +145,23 @@ def lasting(report: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in report.items() if name != "run"}
 
 
-def test_s201_s301_an_endpoint_answers_the_sdk_as_it_answers_anyone(answers: dict[str, Any]) -> None:
-    assert set(answers["endpoint"]) == set(VIDEOS)
+def test_s201_s301_an_endpoint_answers_the_sdk_as_it_answers_anyone(answers: dict[str, Any], files: set[str]) -> None:
+    assert set(answers["endpoint"]) == files
     for answer in answers["endpoint"].values():
         assert lasting(answer["sdk"]) == lasting(answer["raw"])
         assert answer["raw"]["complete"]
 
 
-def test_s202_s302_batch_transform_gives_one_out_for_each_video(answers: dict[str, Any]) -> None:
-    assert set(answers["batch"]) == {f"{name}.out" for name in VIDEOS}
-    for name in VIDEOS:
+def test_s202_s302_batch_transform_gives_one_out_for_each_object(answers: dict[str, Any], files: set[str]) -> None:
+    assert set(answers["batch"]) == {f"{name}.out" for name in files}
+    for name in files:
         assert lasting(answers["batch"][f"{name}.out"]) == lasting(answers["endpoint"][name]["raw"])
 
 
-def test_s203_s303_a_processing_job_writes_a_report_for_each_video(answers: dict[str, Any]) -> None:
+def test_s203_s303_a_processing_job_writes_a_report_for_each_object(answers: dict[str, Any], files: set[str]) -> None:
     reports = answers["processing"]
-    assert {f"{name}.json" for name in VIDEOS} | {"summary.json"} == set(reports)
-    for name in VIDEOS:
+    assert {f"{name}.json" for name in files} | {"summary.json"} == set(reports)
+    for name in files:
         assert reports[f"{name}.json"]["domains"] == answers["endpoint"][name]["raw"]["domains"]
 
 
@@ -132,7 +169,7 @@ def test_s204_s304_a_job_that_fails_is_reported_as_failed(answers: dict[str, Any
     assert answers["failing"] == "RuntimeError"
 
 
-def test_s205_s305_a_pipeline_succeeds_in_local_mode(answers: dict[str, Any]) -> None:
+def test_s205_s305_a_pipeline_succeeds_in_local_mode(answers: dict[str, Any], files: set[str]) -> None:
     assert answers["pipeline"]["status"] == "Succeeded"
     assert answers["pipeline"]["version"] == "2020-12-01"
-    assert {f"{name}.json" for name in VIDEOS} <= set(answers["pipeline"]["written"])
+    assert {f"{name}.json" for name in files} <= set(answers["pipeline"]["written"])

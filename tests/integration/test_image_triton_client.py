@@ -14,9 +14,10 @@ ASK = (
 )
 
 
-def test_o01_o02_it_is_alive_at_once_and_ready_with_ping() -> None:
+@pytest.mark.parametrize("image", ["shots"])
+def test_o01_o02_it_is_alive_at_once_and_ready_with_ping(image: str) -> None:
     python = python_with("tritonclient[http]==2.73.0")
-    with running(f"reelwarden-shots:{FLAVOR}") as container:
+    with running(f"reelwarden-{image}:{FLAVOR}") as container:
         container.wait_until_ready()
         said = run(str(python), "-c", ASK, container.url.removeprefix("http://"))
         assert said.stdout.split() == ["True", "True"]

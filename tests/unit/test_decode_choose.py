@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from prometheus_client import REGISTRY
 
 from model_zoo.errors import BackendError
 from model_zoo.report import MediaFacts, VideoFacts
@@ -21,10 +22,12 @@ from serve.decode.sessions import Sessions
 from serve.devices import Gpu, look_for_gpu
 from serve.limits import Limits
 from serve.media import Media, open_media
+from serve.metrics import count
 from serve.sampling import Due, Plan
 from tests.clips import write_clip
 from tests.stand_in_nvcodec import Library
 from tests.twin import HostPainter
+from tests.unit.report_fixtures import report
 
 T4, A10G, L4, H100 = 75, 86, 89, 90
 
@@ -71,6 +74,39 @@ def plan(frames: int) -> Plan:
 
 def nvdec(sm: int = T4, name: str = "Tesla T4") -> Nvdec:
     return Nvdec(Gpu(name, sm, 16 << 30, 12_080), Sessions(Library(), HostPainter))
+
+
+@pytest.mark.parametrize(
+    ("found", "asked", "frames", "cause"),
+    [
+        (NoNvdec("no NVIDIA driver was found"), "auto", 1800, "no engine"),
+        (NoNvdec("no NVIDIA driver was found"), "cpu", 1800, "setting"),
+        (nvdec(), "nvdec", 8, "setting"),
+        (nvdec(), "auto", 8, "reckoned"),
+        (nvdec(), "auto", 1800, "reckoned"),
+        (nvdec(61, "an old GPU"), "nvdec", 1800, "not taken"),
+    ],
+)
+def test_every_reason_has_a_word_that_can_be_counted(
+    found: Nvdec | NoNvdec, asked: str, frames: int, cause: str
+) -> None:
+    assert choose(media(video()), plan(frames), asked, 4, found).cause == cause
+
+
+def test_metrics_count_files_by_decoder_and_cause_and_those_that_the_gpu_gave_up() -> None:
+    def counted() -> list[float]:
+        labels = {"backend": "nvdec", "cause": "reckoned"}
+        return [
+            REGISTRY.get_sample_value("reelwarden_decodes_total", labels) or 0.0,
+            REGISTRY.get_sample_value("reelwarden_decode_fallbacks_total") or 0.0,
+        ]
+
+    found = report()
+    on_gpu = found.decode.model_copy(update={"backend": "nvdec", "backend_cause": "reckoned"})
+    before = counted()
+    count(found.model_copy(update={"decode": on_gpu}))
+    count(found.model_copy(update={"decode": on_gpu.model_copy(update={"fallback_reason": "the GPU failed"})}))
+    assert counted() == [before[0] + 2, before[1] + 1]
 
 
 YES = "yes"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -219,3 +222,62 @@ def test_parameter_sets_of_both_codecs_are_read_from_the_header() -> None:
     assert parameter_sets("hevc", hevc) == b"\x00\x00\x00\x01V\x00\x00\x00\x01S\x00\x00\x00\x01T"
     assert parameter_sets("h264", b"") == b""
     assert parameter_sets("h264", b"\x00\x00\x00\x01SP") == b"\x00\x00\x00\x01SP"
+
+
+def test_as_many_videos_are_decoded_at_once_as_there_are_engines(clip: Path) -> None:
+    library = Library()
+    nvdec = Nvdec(GPU, Sessions(library, HostPainter, engines=2))
+    with ThreadPoolExecutor(6) as files:
+        results = list(files.map(lambda _: read_with(clip, nvdec), range(6)))
+    assert [(len(got), facts.backend, facts.fallback_reason) for got, facts in results] == [(FRAMES, "nvdec", None)] * 6
+    assert len(library.opened) <= 2, "a session per engine, used again by the videos that waited"
+
+
+def test_a_video_that_waits_too_long_for_an_engine_goes_to_the_cpu(clip: Path) -> None:
+    nvdec = Nvdec(GPU, Sessions(Library(), HostPainter, engines=1, patience_seconds=0.01))
+    video = open_media(clip, Limits()).facts.video
+    assert video is not None
+    with nvdec.sessions.session(video):
+        got, facts = read_with(clip, nvdec)
+    assert [number for number, _ in got] == list(range(FRAMES))
+    assert "for the GPU failed: all 1 engines were busy with other videos for 0.01 s" in str(facts.fallback_reason)
+    assert read_with(clip, nvdec)[1].fallback_reason is None, "the engine is free again"
+
+
+def test_videos_that_wait_for_an_engine_are_served_in_the_order_in_which_they_came(clip: Path) -> None:
+    sessions = Sessions(Library(), HostPainter, engines=1)
+    video = open_media(clip, Limits()).facts.video
+    assert video is not None
+    served: list[int] = []
+
+    def wait(number: int) -> None:
+        with sessions.session(video):
+            served.append(number)
+
+    with ThreadPoolExecutor(5) as files, sessions.session(video):
+        for number in range(5):
+            files.submit(wait, number)
+            while len(sessions._queue) <= number:
+                time.sleep(0.001)
+        assert served == []
+    assert served == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "engines"),
+    [
+        ("Tesla T4", 2, 2),
+        ("NVIDIA H100 80GB HBM3", 0, 7),
+        ("NVIDIA A100-SXM4-40GB", 0, 5),
+        ("NVIDIA A10G", 3, 3),
+        ("NVIDIA L40S", 0, 3),
+        ("a GPU to come", 0, 1),
+    ],
+)
+def test_what_the_driver_counts_wins_over_the_table_of_engines(
+    name: str, said: int, engines: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "PyNvVideoCodec", Library(Trouble(engines=said)))
+    found = use_nvdec(replace(GPU, name=name), new_painter=HostPainter)
+    assert isinstance(found, Nvdec)
+    assert found.sessions.engines == engines

@@ -11,7 +11,16 @@ import typer.main
 
 from serve.cli import app
 from tests.conftest import ROOT
-from tools import benchmarks_page, formats_page, images_page, policy_page, readme_figures, settings_page, tensorrt_page
+from tools import (
+    benchmarks_page,
+    decoders_page,
+    formats_page,
+    images_page,
+    policy_page,
+    readme_figures,
+    settings_page,
+    tensorrt_page,
+)
 
 PAGES = sorted(path for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("model_zoo/*/README.md")])
 
@@ -30,6 +39,11 @@ def test_links_lead_somewhere(path: Path) -> None:
 )
 def test_a_generated_page_is_what_make_docs_writes(module: ModuleType) -> None:
     assert module.PAGE.read_text("utf-8") == module.page()
+
+
+@pytest.mark.media
+def test_the_table_of_decoders_is_what_is_decided_for_the_clips() -> None:
+    assert decoders_page.PAGE.read_text("utf-8") == decoders_page.page()
 
 
 def test_every_command_in_the_docs_exists() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,13 @@ from export.__main__ import GOLDEN, find_spec, in_precision, main, weights_of
 from export.parity import compare
 from export.precisions import float_biases, runner, simplified
 from export.samples import frames_of, network_rows
-from export.tensorrt_engine import build
+from model_zoo.engines.build import Aim, build
 from model_zoo.errors import UsageError, WeightsError
 from model_zoo.manifest import ModelSpec
 from model_zoo.values import Frames, SoundWindows
+from model_zoo.weights import WeightPlaces
+from serve.backends.choose import place_model
+from serve.backends.place import Wishes
 
 NAME = "moderation/nsfwjs_mobilenet_v2"
 HAS_TENSORRT = importlib.util.find_spec("tensorrt_rtx") is not None
@@ -51,6 +55,23 @@ def test_fp16_halves_the_weights_and_keeps_front_and_head_in_fp32(
     report = json.loads((tmp_path / f"{spec.name}.fp16.parity.json").read_text())
     assert 0 < report["moved"] <= report["tolerance"] == 0.01
     assert report["gate"] == "change of a final score"
+
+
+def test_what_is_kept_is_what_serving_runs(
+    spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setenv("REELWARDEN_CACHE", str(tmp_path))
+    weights = weights_of(spec)
+    assert main([NAME, "--to", "fp16", "--rows", "2", "--keep"]) == 0
+    wishes = Wishes(WeightPlaces(tmp_path / "model", tmp_path), device="cpu", precision="fp16")
+    rows = frames_of(GOLDEN, spec, 2)
+    assert isinstance(rows, Frames)
+    with ThreadPoolExecutor(1) as executor:
+        placed = place_model(spec, weights, wishes, executor, 1)
+        scores = placed.model.run({"pixels": rows.pixels})["scores"]
+    assert placed.precision == "fp16"
+    assert "fp16: exported; change of a final score: " in placed.reason
+    np.testing.assert_allclose(scores, runner(simplified(weights))("pixels", rows.pixels)["scores"], atol=0.01)
 
 
 def test_a_precision_that_moves_too_far_is_not_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,7 +142,7 @@ def test_an_unknown_model_is_named_with_those_that_exist(capsys: pytest.CaptureF
 @needs_tensorrt
 @pytest.mark.parametrize("sm", [75, 86])
 def test_an_engine_is_built_for_a_gpu_that_is_not_there(spec: ModelSpec, plain: onnx.ModelProto, sm: int) -> None:
-    engine = build(in_precision(spec, plain, "fp16", GOLDEN), spec, sm)
+    engine = build(in_precision(spec, plain, "fp16", GOLDEN).SerializeToString(), spec, Aim(sm))
     assert len(engine.plan) > 1_000_000
     assert engine.library.startswith("tensorrt_rtx 1.7")
 
@@ -136,21 +157,21 @@ def test_what_tensorrt_does_not_know_is_said(spec: ModelSpec) -> None:
         [value("scores", TensorProto.FLOAT, ["N", 3])],
     )
     with pytest.raises(WeightsError, match=r"TensorRT's parser refuses it: .*NoSuchOperator"):
-        build(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), spec, 75)
+        build(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString(), spec, Aim(75))
 
 
 @needs_tensorrt
 def test_a_gpu_that_it_cannot_build_for_is_named(spec: ModelSpec, plain: onnx.ModelProto) -> None:
     with pytest.raises(UsageError, match="sm 90: TensorRT-RTX builds for SM75, SM80"):
-        build(plain, spec, 90)
+        build(plain.SerializeToString(), spec, Aim(90))
 
 
 def test_without_tensorrt_the_message_says_how_to_get_it(
     spec: ModelSpec, plain: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("tensorrt", "tensorrt_rtx"):
+    for name in ("tensorrt", "tensorrt_bindings", "tensorrt_libs", "tensorrt_rtx"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(UsageError, match=r"tensorrt_rtx is not installed: `uv sync --group tensorrt`"):
-        build(plain, spec, 75)
+        build(plain.SerializeToString(), spec, Aim(75))
     with pytest.raises(UsageError, match=r"tensorrt is not installed"):
-        build(plain, spec)
+        build(plain.SerializeToString(), spec)

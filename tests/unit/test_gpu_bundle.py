@@ -5,9 +5,15 @@ from __future__ import annotations
 import random
 import struct
 import tarfile
+from importlib.metadata import distributions
 from pathlib import Path
 
-from tools.gpu_bundle import FAT_BINARY, keep_machine_code, pack, parts
+import pytest
+
+from export.__main__ import find_spec, weights_of
+from model_zoo.weights import WeightPlaces, ensure
+from serve.version import VERSION
+from tools.gpu_bundle import FAT_BINARY, copy_weights, keep_machine_code, pack, parts, write_own_metadata
 
 PTX, CODE = 1, 2
 
@@ -54,3 +60,17 @@ def test_what_is_packed_comes_out_again(tmp_path: Path) -> None:
             archive.extractall(tmp_path / "back")  # noqa: S202 - made above
     for path in (tmp_path / "in").rglob("*.bin"):
         assert (tmp_path / "back" / path.relative_to(tmp_path / "in")).read_bytes() == path.read_bytes()
+
+
+def test_a_checkout_without_an_installed_project_knows_its_version(tmp_path: Path) -> None:
+    write_own_metadata(tmp_path)
+    (found,) = distributions(name="reelwarden", path=[str(tmp_path)])
+    assert found.version == VERSION
+
+
+@pytest.mark.weights
+def test_weights_that_would_be_fetched_lie_where_a_cache_is_looked_for(tmp_path: Path) -> None:
+    copy_weights(tmp_path)
+    spec = find_spec("moderation/opennsfw")
+    places = WeightPlaces(Path("/nowhere"), tmp_path / "cache" / "reelwarden", offline=True)
+    assert ensure(spec, places).read_bytes() == weights_of(spec).read_bytes()

@@ -8,22 +8,29 @@ import numpy as np
 import pytest
 
 from benchmarks import gpu_check, gpu_sections
+from benchmarks.gpu_goals import goals, in_words
+from benchmarks.gpu_inference import inference_rates, out_of_memory
+from benchmarks.roofline import PEAKS
 from export.__main__ import find_spec
 from serve.backends.onnx_cuda import Target
 from serve.decode.nvdec import Nvdec
 from serve.decode.sessions import Sessions
 from serve.devices import Gpu, look_for_gpu
 from tests.stand_in_nvcodec import Library
-from tests.twin import HostBlock, HostPainter
+from tests.twin import HostBlock, HostPainter, HostRows
 
 HOST = Target(provider="CPUExecutionProvider", memory="cpu")
-STAND_IN = Nvdec(Gpu("a stand-in", 86, 16 << 30, 12_080), Sessions(Library(), HostPainter))
+STAND_IN = Nvdec(Gpu("a stand-in", 86, 16 << 30, 12_080), Sessions(Library(), HostPainter, 4))
 
 
 def upload(content: np.ndarray) -> HostBlock:
     block = HostBlock(content.nbytes)
     block.array[:] = content.reshape(-1).view(np.uint8)
     return block
+
+
+def lay(rows: np.ndarray) -> HostRows:
+    return HostRows(upload(rows), rows.shape)
 
 
 def test_without_a_gpu_nothing_is_written(capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,14 +72,56 @@ def test_the_fallback_section_finds_the_same_frames_on_both(tmp_path: Path) -> N
     assert cases["10-bit H.264"]["ran"] == "cpu"
 
 
-def test_the_inference_section_runs_both_precisions(tmp_path: Path) -> None:
+def test_the_decode_section_compares_with_engines_whose_surfaces_nobody_reads(tmp_path: Path) -> None:
+    clips = gpu_sections.clips(tmp_path, (160, 96), 50, ("h264",))
+    assert gpu_sections.engines_rate(clips["h264"], STAND_IN, 2) > 0
+    rows = gpu_sections.decode_rates(clips, STAND_IN, (1,), threads=1)
+    compared = [row for row in rows if "share_of_engines" in row]
+    assert [(row["asked"], row["interval_seconds"]) for row in compared] == [("nvdec", 0.0)]
+
+
+def test_the_inference_section_runs_both_precisions_beside_what_is_possible(tmp_path: Path) -> None:
     spec = find_spec("moderation/nsfwjs_mobilenet_v2")
-    rows = gpu_sections.inference_rates([spec], HOST, tmp_path, (1, 2), seconds=0.01)
+    rows = inference_rates([spec], HOST, tmp_path, (1, 2), lay, PEAKS["T4"], seconds=0.01)
     assert [(row["precision"], row["batch"]) for row in rows] == [("fp32", 1), ("fp32", 2), ("fp16", 1), ("fp16", 2)]
-    assert gpu_sections.out_of_memory(
-        spec.model_copy(update={"batch": spec.batch.model_copy(update={"most": 2})}), HOST
-    ) == {
-        "rows": 2,
-        "answered": 2,
-        "said": "",
+    assert all(row["rows_per_second"] > 0 and row["bare_rows_per_second"] > 0 for row in rows)
+    whole, half = rows[1], rows[3]
+    assert whole["gigaflops_a_row"] == half["gigaflops_a_row"] == pytest.approx(0.6, abs=0.01)
+    assert half["roofline_rows_per_second"] == pytest.approx(2 * whole["roofline_rows_per_second"], rel=0.1)
+    unknown = inference_rates([spec], HOST, tmp_path, (1,), lay, None, seconds=0.01)
+    assert "roofline_rows_per_second" not in unknown[0], "nothing is said of a card that is not known"
+    few = spec.model_copy(update={"batch": spec.batch.model_copy(update={"most": 2})})
+    assert out_of_memory(few, HOST) == {"rows": 2, "answered": 2, "said": ""}
+
+
+def results(share: float, kept: int = 0) -> dict[str, object]:
+    decoded = [
+        {"codec": "h264", "fallback": None, "engines_frames_per_second": 750.0, "share_of_engines": 0.1},
+        {"codec": "h264", "fallback": None, "engines_frames_per_second": 1500.0, "share_of_engines": share},
+        {"codec": "av1", "fallback": None, "ran": "cpu"},
+    ]
+    return {
+        "kernel_parity": {"largest_difference": {"letterbox": 1, "cover": 2}},
+        "decode": decoded,
+        "kernel_speed": {"share_of_copy": share},
+        "inference": [{"batch": 1, "share_of_bare": 0.1}, {"batch": 64, "share_of_bare": share}],
+        "pipeline": {"share_of_slowest_stage": share},
+        "memory": {"bytes_kept_by_a_second_run": kept},
     }
+
+
+def test_goals_are_said_to_be_met_or_missed() -> None:
+    assert all(goal["met"] for goal in goals(results(0.95)))
+    assert not any(goal["met"] for goal in goals(results(0.5, kept=1 << 30))[1:])
+    assert [in_words(goal) for goal in goals(results(0.85))][1:4] == [
+        "met    decoding, share of bare engines: 0.85, at least 0.8",
+        "met    painting, share of the card's copy: 0.85, at least 0.6",
+        "MISSED inference, share of the bare session: 0.85, at least 0.9",
+    ]
+
+
+def test_what_was_not_measured_meets_no_goal() -> None:
+    failed = {name: {"failed": "BackendError: no engine"} for name in results(1.0)}
+    for found in ({}, failed):
+        assert [goal["found"] for goal in goals(found)] == [None] * 6
+        assert in_words(goals(found)[0]) == "MISSED kernel parity with its twin, of 255: not measured, at most 2"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 
 import pytest
 
-from serve.web.lanes import Lane
+from serve.web.lanes import NICE, Lane
 from serve.web.refusals import LaterError, answer
 
 
@@ -41,4 +43,14 @@ def test_a_lane_whose_every_worker_hangs_says_so_until_one_comes_back() -> None:
     for future in stuck:
         future.result(10)
     assert not lane.give_up(stuck[0])
+    assert lane.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux alone")
+def test_workers_are_nicer_than_the_thread_that_answers() -> None:
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    lane = Lane("pictures", at_once=1, waiting=0)
+    assert lane.submit(niceness).result(10) == min(19, niceness() + NICE)
     assert lane.close()

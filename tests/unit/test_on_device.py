@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
+from benchmarks.gpu_sections import pipeline_rates
 from model_zoo.manifest import Batch
 from model_zoo.report import Report
 from model_zoo.values import Frames, View
@@ -31,7 +32,7 @@ from serve.devices import Gpu, Look
 from serve.limits import Limits
 from serve.media import open_media
 from serve.pipeline import Analyzer
-from serve.settings import load_settings
+from serve.settings import Settings, load_settings
 from tests.clips import number_in, write_clip
 from tests.conftest import MEDIA
 from tests.contract.test_every_backend import SIZE, mean_of_channels, spec_of
@@ -145,19 +146,26 @@ def test_when_the_gpu_fails_what_it_painted_is_fetched_and_the_cpu_goes_on(clip:
     assert numbers == list(range(60))
 
 
-def analyze(monkeypatch: pytest.MonkeyPatch, device: str, stop: Stop = never_stop) -> tuple[Report, list[HostPainter]]:
-    painters: list[HostPainter] = []
+def stand_in_for_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, device: str, painters: list[HostPainter], domains: str
+) -> Settings:
+    """Let the CPU play the GPU, its video engine included."""
 
     def new_painter() -> HostPainter:
         painters.append(HostPainter())
         return painters[-1]
 
-    nvdec = Nvdec(GPU, Sessions(Library(), new_painter))
+    nvdec = Nvdec(GPU, Sessions(Library(), new_painter, engines=2))
     monkeypatch.setattr(decoding, "find_nvdec", lambda: nvdec)
     monkeypatch.setattr(placing, "look_for_gpu", lambda: Look(GPU, "found a stand-in"))
     monkeypatch.setattr(placing, "why_no_cuda", lambda: None)
     monkeypatch.setattr(placing, "OnnxCudaModel", lambda spec, path, target: OnnxCudaModel(spec, path, HOST))
-    settings = load_settings(domains="moderation,objects,labels,shots,faces", device=device, decoder="nvdec", threads=2)
+    return load_settings(domains=domains, device=device, decoder="nvdec", threads=2)
+
+
+def analyze(monkeypatch: pytest.MonkeyPatch, device: str, stop: Stop = never_stop) -> tuple[Report, list[HostPainter]]:
+    painters: list[HostPainter] = []
+    settings = stand_in_for_a_gpu(monkeypatch, device, painters, "moderation,objects,labels,shots,faces")
     with Analyzer(settings) as analyzer:
         return analyzer.analyze(MEDIA / "demo.mp4", stop=stop), painters
 
@@ -183,6 +191,21 @@ def test_an_analysis_finds_the_same_whether_batches_stay_on_the_device_or_not(mo
             assert one.peak_confidence == pytest.approx(two.peak_confidence, abs=0.002)
     gc.collect()
     assert not any(painter.given for painter in painters), "no memory of the device is kept when the report is there"
+
+
+@pytest.mark.weights
+def test_the_pipeline_section_of_gpu_check_compares_an_analysis_with_its_stages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = stand_in_for_a_gpu(monkeypatch, "cuda", [], "labels,shots")
+    with Analyzer(settings) as analyzer:
+        found = pipeline_rates(analyzer, MEDIA / "demo.mp4", at_once=2)
+    assert found["backend"] == "nvdec"
+    assert found["fallbacks"] == []
+    slowest = max(found["stages_alone_seconds"].values())
+    assert slowest > 0
+    assert found["share_of_slowest_stage"] > 0
+    assert found["video_hours_per_hour_at_once"] > 0
 
 
 @pytest.mark.weights

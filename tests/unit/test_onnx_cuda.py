@@ -11,13 +11,15 @@ import onnxruntime
 import pytest
 from onnx import TensorProto
 
-from model_zoo.errors import BackendError
+from model_zoo.errors import BackendError, DeviceLostError
 from model_zoo.manifest import Batch
-from serve.backends import choose, onnx_cuda
-from serve.backends.choose import Wishes, place_model
+from serve.backends import on_gpu, onnx_cuda
+from serve.backends.choose import place_model
 from serve.backends.onnx_cuda import OnnxCudaModel, Target
+from serve.backends.place import Wishes
 from serve.devices import Gpu, Look
 from tests.contract.test_every_backend import SIZE, mean_of_channels, spec_of
+from tests.unit.weights_fixtures import places_in
 
 HOST = Target(provider="CPUExecutionProvider", memory="cpu")
 SPEC = spec_of().model_copy(update={"batch": Batch(best=4, most=16)})
@@ -95,6 +97,17 @@ def test_other_failures_are_not_taken_for_a_full_memory(network: Path) -> None:
     assert model.notes == ""
 
 
+def test_a_gpu_that_fails_for_good_is_lost_and_not_a_failure_of_one_domain(network: Path) -> None:
+    model, card = model_on_a_card(network, fits=99)
+
+    def fails(binding: Any, options: Any) -> None:
+        raise RuntimeError("CUDA failure 700: an illegal memory access was encountered ; GPU=0 ; hostname=x")
+
+    card.run_with_iobinding = fails  # type: ignore[method-assign]
+    with pytest.raises(DeviceLostError, match="mean: the GPU failed for good: CUDA failure 700"):
+        model.run({"pixels": noise(3)})
+
+
 def test_the_memory_of_a_gpu_is_shared_among_the_models(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[Target] = []
 
@@ -103,10 +116,17 @@ def test_the_memory_of_a_gpu_is_shared_among_the_models(network: Path, monkeypat
             told.append(target)
             raise BackendError("noted")
 
-    monkeypatch.setattr(choose, "OnnxCudaModel", Noted)
-    monkeypatch.setattr(choose, "why_no_cuda", lambda: None)
+    monkeypatch.setattr(on_gpu, "OnnxCudaModel", Noted)
+    monkeypatch.setattr(on_gpu, "why_no_cuda", lambda: None)
     with ThreadPoolExecutor(1) as executor:
-        place_model(SPEC, network, Wishes(memory_share=0.7, models=7), executor, 1, T4)
+        place_model(
+            SPEC,
+            network,
+            Wishes(places_in(network.parent), memory_share=0.7, models=7, tensorrt="off"),
+            executor,
+            1,
+            T4,
+        )
     providers = told[0].providers()
     assert providers[0][0] == "CUDAExecutionProvider"
     assert int(providers[0][1]["gpu_mem_limit"]) == int((16 << 30) * 0.7 / 7)
@@ -117,7 +137,9 @@ def test_the_memory_of_a_gpu_is_shared_among_the_models(network: Path, monkeypat
 
 def place(network: Path, device: Any, look: Look) -> Any:
     with ThreadPoolExecutor(1) as executor:
-        return place_model(SPEC, network, Wishes(device=device), executor, 1, look)
+        return place_model(
+            SPEC, network, Wishes(places_in(network.parent), device=device, tensorrt="off"), executor, 1, look
+        )
 
 
 def test_without_a_gpu_a_model_runs_on_the_cpu_and_says_why(network: Path) -> None:

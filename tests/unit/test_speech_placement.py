@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pytest
 
 from model_zoo.catalog import catalog, named
 from model_zoo.errors import BackendError
+from model_zoo.manifest import ModelSpec
+from model_zoo.weights import WeightPlaces
 from serve.backends import choose
-from serve.backends.ctranslate2 import Ctranslate2Model, compute_type
+from serve.backends.ctranslate2 import Ctranslate2Model, Language, Said, compute_type
+from serve.backends.place import Wishes
 from serve.devices import Gpu, Look
 
 T4 = Gpu("Tesla T4", 75, 15 << 30, 12_040)
@@ -67,7 +72,8 @@ def test_a_gpu_is_used_where_it_can_be(
 
     monkeypatch.setattr(choose, "Ctranslate2Model", opened)
     (spec,) = named(["whisper_base"], catalog())
-    placed = choose.place_model(spec, Path("model.bin"), choose.Wishes(device), executor, 2, look)
+    wishes = Wishes(WeightPlaces(Path("/nowhere"), Path("/nowhere")), device)
+    placed = choose.place_model(spec, Path("model.bin"), wishes, executor, 2, look)
     where, arithmetic, reason = expected
     assert placed.model == (where, arithmetic)
     assert (placed.backend, placed.device, placed.precision) == ("ctranslate2", where, arithmetic)
@@ -85,3 +91,68 @@ def test_a_folder_that_is_no_model_is_named(tmp_path: Path) -> None:
     (tmp_path / "model.bin").write_bytes(b"nonsense")
     with pytest.raises(BackendError, match=r"whisper_base: CTranslate2 cannot load .*: .+"):
         Ctranslate2Model(spec, tmp_path / "model.bin", "cpu", "int8", 1)
+
+
+class Ears:
+    """A Whisper of which a GPU holds two rows at once."""
+
+    supported_languages = ("en",)
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+
+class LittleRoom(Ctranslate2Model):
+    """The model from its checks to the cutting into parts, without a network behind."""
+
+    def __init__(self, spec: ModelSpec, fits: int, words: str = "CUDA failed with error out of memory") -> None:
+        self._spec, self._most, self._halved, self._whisper = spec, spec.batch.most, "", Ears()
+        self._fits, self._words = fits, words
+
+    def _transcribe(self, waveform: Any, filled: Any, *_: Any) -> Iterator[tuple[Said, Language]]:
+        self._whisper.sizes.append(len(waveform))
+        if len(waveform) > self._fits:
+            raise RuntimeError(self._words)
+        return ((Said([str(samples)], [(0.0, 1.0)], [0.5]), Language("en", 1.0)) for samples in filled)
+
+
+def heard(model: Ctranslate2Model, rows: int) -> list[str]:
+    (spec,) = named(["whisper_base"], catalog())
+    sound = {
+        spec.input_name: np.zeros((rows, spec.hears().samples), np.float32),
+        "filled": np.arange(rows),
+        "language": np.full(rows, "en"),
+        "usual_language": np.full(rows, ""),
+        "beam_size": np.full(rows, 1),
+    }
+    return model.run(sound)["words"][:, 0].tolist()
+
+
+def test_a_full_memory_halves_the_batch_of_speech_and_says_so() -> None:
+    (spec,) = named(["whisper_base"], catalog())
+    model = LittleRoom(spec, fits=5)
+    assert heard(model, 11) == [str(row) for row in range(11)]
+    assert model._whisper.sizes == [11, 8, 4, 4, 3]
+    assert model.notes == "the GPU's memory was full, so at most 4 rows are run at once"
+
+
+def test_a_memory_too_small_for_speech_names_the_fix_and_other_failures_do_not() -> None:
+    (spec,) = named(["whisper_base"], catalog())
+    with pytest.raises(BackendError, match=r"memory is full with one row .*run fewer domains"):
+        heard(LittleRoom(spec, fits=0), 3)
+    with pytest.raises(BackendError, match="whisper_base: inference failed: cuBLAS is not here"):
+        heard(LittleRoom(spec, 0, "cuBLAS is not here"), 3)
+
+
+def test_what_speech_keeps_of_a_gpus_memory_is_capped_beside_other_models(
+    monkeypatch: pytest.MonkeyPatch, executor: ThreadPoolExecutor
+) -> None:
+    for name in ("CT2_CUDA_ALLOCATOR", "CT2_CUDA_CACHING_ALLOCATOR_CONFIG"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(choose, "Ctranslate2Model", lambda *_: None)
+    (spec,) = named(["whisper_base"], catalog())
+    wishes = Wishes(WeightPlaces(Path("/nowhere"), Path("/nowhere")), memory_share=0.5, models=4)
+    choose.place_model(spec, Path("model.bin"), wishes, executor, 2, Look(T4, "found Tesla T4"))
+    assert os.environ["CT2_CUDA_ALLOCATOR"] == "cub_caching"
+    assert os.environ["CT2_CUDA_CACHING_ALLOCATOR_CONFIG"] == f"4,3,12,{(15 << 30) // 8}"

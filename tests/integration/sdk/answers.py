@@ -13,7 +13,12 @@ import boto3
 BUCKET = "reelwarden-test"
 REGION = "us-east-1"
 ROLE = "arn:aws:iam::111122223333:role/reelwarden"
-MEDIA_TYPE = "video/mp4"
+MEDIA_TYPE = sys.argv[4]
+PROCESS = [
+    "reelwarden",
+    "process",
+    *(["--match", "*.txt"] if MEDIA_TYPE == "text/plain" else []),
+]  # texts are asked for
 
 
 def asked_directly(port: int, path: Path) -> Any:

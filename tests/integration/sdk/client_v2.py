@@ -1,6 +1,6 @@
 """Everything SageMaker does with an image, by the SDK 2.x in local mode; prints what came of it as JSON.
 
-client_v2.py IMAGE FOLDER PORT      FOLDER: model/model.tar.gz, media/*; the bucket: media/*, bad/*
+client_v2.py IMAGE FOLDER PORT MEDIA_TYPE      FOLDER: model/model.tar.gz, media/*; the bucket: media/*, bad/*
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from answers import BUCKET, MEDIA_TYPE, REGION, ROLE, asked_directly, processed, tell, transformed
+from answers import BUCKET, MEDIA_TYPE, PROCESS, REGION, ROLE, asked_directly, processed, tell, transformed
 from sagemaker.deserializers import JSONDeserializer
 from sagemaker.local import LocalSession
 from sagemaker.model import Model
@@ -65,7 +65,7 @@ def endpoint(model: Model) -> dict[str, Any]:
 
 
 def batch(model: Model, session: LocalSession) -> dict[str, Any]:
-    """Transform a folder of videos, one request each."""
+    """Transform a folder of objects, one request each."""
     model.create(instance_type="local")
     out = FOLDER / "transformed"
     transformer = Transformer(
@@ -89,7 +89,7 @@ def processor(session: LocalSession) -> Processor:
         image_uri=IMAGE,
         instance_count=1,
         instance_type="local",
-        entrypoint=["reelwarden", "process"],
+        entrypoint=PROCESS,
         sagemaker_session=session,
     )
 

@@ -1,6 +1,6 @@
 """Everything SageMaker does with an image, by the SDK 3.x in local mode; prints what came of it as JSON.
 
-client_v3.py IMAGE FOLDER PORT      FOLDER: model/model.tar.gz, media/*; the bucket: media/*, bad/*
+client_v3.py IMAGE FOLDER PORT MEDIA_TYPE      FOLDER: model/model.tar.gz, media/*; the bucket: media/*, bad/*
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from answers import BUCKET, MEDIA_TYPE, REGION, ROLE, asked_directly, processed, tell, transformed
+from answers import BUCKET, MEDIA_TYPE, PROCESS, REGION, ROLE, asked_directly, processed, tell, transformed
 from sagemaker.core.local import LocalSession
 from sagemaker.core.processing import Processor
 from sagemaker.core.shapes import ProcessingInput, ProcessingOutput, ProcessingS3Input, ProcessingS3Output
@@ -72,7 +72,7 @@ def endpoint(session: LocalSession) -> dict[str, Any]:
 
 
 def batch(session: LocalSession) -> dict[str, Any]:
-    """Transform a folder of videos, one request each."""
+    """Transform a folder of objects, one request each."""
     out = FOLDER / "transformed"
     transformer = Transformer(
         NAME,
@@ -96,7 +96,7 @@ def processor(session: LocalSession) -> Processor:
         image_uri=IMAGE,
         instance_count=1,
         instance_type="local",
-        entrypoint=["reelwarden", "process"],
+        entrypoint=PROCESS,
         sagemaker_session=session,
     )
 
