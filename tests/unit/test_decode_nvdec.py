@@ -226,7 +226,7 @@ def test_parameter_sets_of_both_codecs_are_read_from_the_header() -> None:
 
 def test_as_many_videos_are_decoded_at_once_as_there_are_engines(clip: Path) -> None:
     library = Library()
-    nvdec = Nvdec(GPU, Sessions(library, HostPainter, engines=2))
+    nvdec = Nvdec(GPU, Sessions(library, HostPainter, engines=2, patience_seconds=600.0))
     with ThreadPoolExecutor(6) as files:
         results = list(files.map(lambda _: read_with(clip, nvdec), range(6)))
     assert [(len(got), facts.backend, facts.fallback_reason) for got, facts in results] == [(FRAMES, "nvdec", None)] * 6

@@ -20,6 +20,7 @@ from model_zoo.report import Report
 from model_zoo.values import Frames, View
 from serve.asked import Stop, never_stop
 from serve.backends import choose as placing
+from serve.backends import on_gpu
 from serve.backends.onnx import OnnxModel
 from serve.backends.onnx_cuda import OnnxCudaModel, Target
 from serve.batching import Joined
@@ -158,8 +159,8 @@ def stand_in_for_a_gpu(
     nvdec = Nvdec(GPU, Sessions(Library(), new_painter, engines=2))
     monkeypatch.setattr(decoding, "find_nvdec", lambda: nvdec)
     monkeypatch.setattr(placing, "look_for_gpu", lambda: Look(GPU, "found a stand-in"))
-    monkeypatch.setattr(placing, "why_no_cuda", lambda: None)
-    monkeypatch.setattr(placing, "OnnxCudaModel", lambda spec, path, target: OnnxCudaModel(spec, path, HOST))
+    monkeypatch.setattr(on_gpu, "why_no_cuda", lambda: None)
+    monkeypatch.setattr(on_gpu, "OnnxCudaModel", lambda spec, path, target: OnnxCudaModel(spec, path, HOST))
     return load_settings(domains=domains, device=device, decoder="nvdec", threads=2)
 
 
