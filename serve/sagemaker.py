@@ -23,6 +23,7 @@ from serve.version import VERSION
 from serve.web import intake
 from serve.web.admission import Admission
 from serve.web.front import front_page
+from serve.web.health import pinged
 from serve.web.intake import JSON_LINES
 from serve.web.openapi import INVOCATIONS
 from serve.web.options import Options, named_of
@@ -66,9 +67,12 @@ def create_app(service: Service) -> ASGIApp:
 
 def _add_health(app: FastAPI, service: Service) -> None:
     async def ping() -> Response:
-        """Answer 200 with no body when `/invocations` takes work, else 503 with the state."""
-        state = service.state
-        return Response() if state in {"ready", "busy"} else JSONResponse({"state": state}, 503)
+        """Answer 200 with no body when `/invocations` takes work, else 503 with the state.
+
+        Most are answered at the door; this is for those that share a connection with other requests.
+        """
+        status, body = pinged(service.state)
+        return Response(body, status, media_type="application/json" if body else None)
 
     async def ready() -> Response:
         """Answer 200 when `/invocations` takes work, else 503; the body has the state."""

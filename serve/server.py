@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from types import FrameType
@@ -16,6 +17,7 @@ from model_zoo.errors import ReelwardenError
 from serve.sagemaker import create_app
 from serve.settings import Settings
 from serve.web.connections import PatientConnection
+from serve.web.door import BACKLOG, Door
 from serve.web.lanes import yield_to_the_event_loop
 from serve.web.service import Service
 
@@ -24,7 +26,6 @@ log = logging.getLogger(__name__)
 REAL_TIME_SECONDS = 60.0  # what SageMaker waits for an answer
 BATCH_SECONDS = 3600.0
 MOST_CONNECTIONS = 2000
-MOST_HEADER_BYTES = 32_768
 ANSWER_SECONDS = 5.0  # after work was cut short, for its answers to be sent
 SWITCH_SECONDS = 0.001  # a worker that computes in Python lets the event loop go on after so long; Python's own is 5 ms
 
@@ -63,16 +64,36 @@ class _Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,
                 limit_concurrency=MOST_CONNECTIONS,
-                h11_max_incomplete_event_size=MOST_HEADER_BYTES,
                 timeout_graceful_shutdown=round(settings.drain_seconds + ANSWER_SECONDS),
             )
         )
 
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the socket, then load."""
-        await super().startup()
+        loop = asyncio.get_running_loop()
+        settings = self.service.settings
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        try:
+            listener = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+        except OSError as error:
+            log.critical("port %d: %s; set REELWARDEN_PORT", settings.port, error.strerror)
+            sys.exit(3)
+        door = Door(listener, lambda: self.service.state, lambda given: self._hand_over(loop, given))
+        self.servers = [door]  # type: ignore[list-item]
+        self.started = True
         self._loading.start()
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop, connection: socket.socket) -> None:
+        """Have the event loop serve a connection; called on the door's thread."""
+        try:
+            asyncio.run_coroutine_threadsafe(loop.connect_accepted_socket(self._connection, connection), loop)
+        except RuntimeError:  # the loop is closed
+            connection.close()
+
+    def _connection(self) -> PatientConnection:
+        return PatientConnection(self.config, self.server_state, self.lifespan.state)
 
     @property
     def loads(self) -> bool:

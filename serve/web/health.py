@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Literal
 
 State = Literal["starting", "ready", "busy", "failed", "draining"]
+
+
+def pinged(state: State) -> tuple[int, bytes]:
+    """Return status and body of /ping: 200 and nothing when `/invocations` takes work, else 503 and the state."""
+    return (200, b"") if state in {"ready", "busy"} else (503, json.dumps({"state": state}).encode())
 
 
 class Health:

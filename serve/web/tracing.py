@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import re
 import uuid
+from collections.abc import Mapping
 from time import monotonic
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.logs import request_id
@@ -35,8 +36,7 @@ class Traced:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        given = next((value for name in ID_HEADERS if _ID.fullmatch(value := headers.get(name, ""))), None)
-        request_id.set(given or uuid.uuid4().hex)  # a task of its own serves each request
+        named = begin(headers)  # a task of its own serves each request
         start_seconds, status, body_bytes = monotonic(), CLIENT_LEFT, 0
 
         async def receive_counted() -> Message:
@@ -49,29 +49,34 @@ class Traced:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _name(MutableHeaders(scope=message), headers)
+                message["headers"] = [*message.get("headers", ()), *named]
             await send(message)
 
         try:
             await self._app(scope, receive_counted, send_named)
         finally:
-            _tell(scope, status, monotonic() - start_seconds, body_bytes)
+            route = getattr(scope.get("route"), "path", "none")
+            tell(scope["method"], route, status, monotonic() - start_seconds, body_bytes)
 
 
-def _name(answer: MutableHeaders, asked: Headers) -> None:
-    answer["X-Request-Id"] = request_id.get() or ""
+def begin(asked: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Give a request its id, which all logs of this task or thread then have; return what its answer's header says."""
+    given = next((value for name in ID_HEADERS if _ID.fullmatch(value := asked.get(name, ""))), None)
+    chosen = given or uuid.uuid4().hex
+    request_id.set(chosen)
+    named = [(b"x-request-id", chosen.encode()), (b"x-content-type-options", b"nosniff")]
     if _ATTRIBUTES.fullmatch(attributes := asked.get(ATTRIBUTES, "")):
-        answer["X-Amzn-SageMaker-Custom-Attributes"] = attributes
-    answer["X-Content-Type-Options"] = "nosniff"
+        named.append((ATTRIBUTES.encode(), attributes.encode()))
+    return named
 
 
-def _tell(scope: Scope, status: int, seconds: float, body_bytes: int) -> None:
-    route = getattr(scope.get("route"), "path", "none")
+def tell(method: str, route: str, status: int, seconds: float, body_bytes: int) -> None:
+    """Count an answered request, and log it."""
     REQUESTS.labels(route, status).inc()
     REQUEST_SECONDS.labels(route).observe(seconds)
     BODY_BYTES.inc(body_bytes)
     fields = {
-        "method": scope["method"],
+        "method": method,
         "route": route,
         "status": status,
         "seconds": round(seconds, 4),

@@ -1,0 +1,140 @@
+"""The door: /ping is answered whatever the event loop does, and everything else reaches it as it was sent."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from serve.web import door
+from serve.web.door import Door
+from serve.web.health import State
+
+PING = b"GET /ping HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+class Hall:
+    """What stands behind a door in these tests: a state, and whoever was let through."""
+
+    def __init__(self) -> None:
+        self.state: State = "ready"
+        self.let_in: list[socket.socket] = []
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.address = listener.getsockname()
+        self.door = Door(listener, lambda: self.state, self.let_in.append)
+
+    def connect(self) -> socket.socket:
+        """Come to the door."""
+        return socket.create_connection(self.address, timeout=5)
+
+    def guest(self) -> socket.socket:
+        """Return the connection that was let through last, once there is one."""
+        until = time.monotonic() + 5
+        while not self.let_in and time.monotonic() < until:
+            time.sleep(0.005)
+        found = self.let_in.pop()
+        found.settimeout(5)
+        return found
+
+
+@pytest.fixture
+def hall() -> Iterator[Hall]:
+    made = Hall()
+    yield made
+    made.door.close()
+    for connection in made.let_in:
+        connection.close()
+
+
+def said(connection: socket.socket) -> tuple[bytes, dict[str, str], bytes]:
+    """Return the status line, the header and the body of an answer."""
+    head, _, body = connection.recv(10_000).partition(b"\r\n\r\n")
+    first, *lines = head.split(b"\r\n")
+    return first, dict(line.decode().split(": ", 1) for line in lines), body
+
+
+def test_ping_is_answered_without_the_event_loop_and_the_connection_stays(hall: Hall) -> None:
+    with hall.connect() as connection:
+        for _ in range(3):
+            connection.sendall(PING)
+            status, header, body = said(connection)
+            assert (status, body, header["content-length"]) == (b"HTTP/1.1 200 OK", b"", "0")
+    assert hall.let_in == []
+
+
+@pytest.mark.parametrize(("state", "status"), [("busy", 200), ("starting", 503), ("failed", 503), ("draining", 503)])
+def test_ping_tells_the_state(hall: Hall, state: State, status: int) -> None:
+    hall.state = state
+    with hall.connect() as connection:
+        connection.sendall(PING)
+        line, header, body = said(connection)
+    assert line.startswith(b"HTTP/1.1 %d " % status)
+    assert int(header["content-length"]) == len(body)
+    assert status == 200 or json.loads(body) == {"state": state}
+
+
+def test_an_id_of_the_client_comes_back_and_close_closes(hall: Hall) -> None:
+    with hall.connect() as connection:
+        connection.sendall(b"GET /ping HTTP/1.1\r\nX-Request-ID: mine-7\r\nconnection: Close\r\n\r\n")
+        _, header, _ = said(connection)
+        assert (header["x-request-id"], header["connection"]) == ("mine-7", "close")
+        assert connection.recv(1) == b""
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"POST /invocations HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
+        b"GET /pingpong HTTP/1.1\r\n\r\n",
+        b"GET /ping HTTP/1.0\r\n\r\n",
+        b"HEAD /ping HTTP/1.1\r\n\r\n",
+        b"GET /ping HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc",
+        b"GET /ping HTTP/1.1\r\nno field\r\n\r\n",
+        b"GET /ping HTTP/1.1\r\nHost: a",
+        b"\x16\x03\x01 no HTTP at all",
+    ],
+)
+def test_everything_else_is_let_through_as_it_was_sent(hall: Hall, request_bytes: bytes) -> None:
+    with hall.connect() as connection:
+        connection.sendall(request_bytes)
+        with hall.guest() as guest:
+            assert guest.recv(10_000) == request_bytes
+
+
+def test_what_follows_a_ping_on_its_connection_is_let_through(hall: Hall) -> None:
+    with hall.connect() as connection:
+        connection.sendall(PING + b"GET /readyz HTTP/1.1\r\n\r\n")
+        assert said(connection)[0] == b"HTTP/1.1 200 OK"
+        with hall.guest() as guest:
+            assert guest.recv(10_000) == b"GET /readyz HTTP/1.1\r\n\r\n"
+
+
+def test_who_says_nothing_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "MOST_HEADER_SECONDS", 0.1)
+    monkeypatch.setattr(door, "_TICK_SECONDS", 0.05)
+    hall = Hall()
+    with hall.connect() as silent:
+        assert silent.recv(1) == b""
+    hall.door.close()
+
+
+def test_no_more_than_so_many_wait_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "MOST_WAITING", 2)
+    hall = Hall()
+    with hall.connect(), hall.connect(), hall.connect() as third:
+        assert third.recv(1) == b""
+    hall.door.close()
+
+
+def test_a_closed_door_accepts_nobody_and_drops_who_waits(hall: Hall) -> None:
+    with hall.connect() as waiting:
+        time.sleep(0.05)
+        hall.door.close()
+        with suppress(ConnectionResetError):
+            assert waiting.recv(1) == b""
+        with pytest.raises(ConnectionRefusedError):
+            hall.connect()
