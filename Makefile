@@ -11,9 +11,9 @@ demo: .venv/run-ready            ## analyze the sample video with every domain
 	@$(RUN)/reelwarden models pull
 	@$(RUN)/reelwarden analyze tests/media/demo.mp4 --out out/demo --review
 
-test: .venv/dev-ready            ## run all tests, on real weights; the AGPL ones are for the tests of an opt-in role
+test: .venv/dev-ready            ## run all tests, on real weights; those that a licence keeps from being defaults, too
 	@$(RUN)/reelwarden models pull
-	@REELWARDEN_LICENCES=any $(RUN)/reelwarden models pull nudenet_320n
+	@REELWARDEN_LICENCES=any $(RUN)/reelwarden models pull nudenet_320n scrfd_500m arcface_mobilefacenet
 	@$(RUN)/pytest
 
 check: .venv/dev-ready           ## lint, format, types, generated files

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model_zoo.manifest import ModelSpec
@@ -31,6 +32,7 @@ class Loaded:
 
     spec: ModelSpec
     model: Model
+    folder: Path | None = None  # where its files lie; None where it has none, as in tests
 
 
 @dataclass(frozen=True, slots=True)

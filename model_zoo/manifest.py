@@ -83,7 +83,7 @@ class TextInput(Entry):
 
     name: str
     tokenizer: Literal["words", "wordpiece", "json"]
-    vocabulary_file: str  # beside the manifest: one word a line, or a tokenizer.json
+    vocabulary_file: str  # one word a line, or a tokenizer.json: one of `further_files`, else beside the manifest
     most_tokens: int = Field(ge=3)  # of one row; with `words` every row has as many
     pad_id: int = Field(default=0, ge=0)
     mask_name: str = ""  # a second input: 1 for tokens, 0 for padding

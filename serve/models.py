@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from model_zoo.catalog import catalog, choose
 from model_zoo.domain import Domain, Loaded
@@ -33,6 +34,7 @@ class Ready:
     spec: ModelSpec
     placed: Placed
     bare: Model  # without what is put in front of it
+    folder: Path  # where its files lie
 
     @property
     def notes(self) -> str:
@@ -41,7 +43,7 @@ class Ready:
 
     def loaded(self) -> Loaded:
         """Return what a domain sees of it."""
-        return Loaded(self.spec, self.placed.model)
+        return Loaded(self.spec, self.placed.model, self.folder)
 
     def facts(self, role: str) -> ModelFacts:
         """Return what the report says of it."""
@@ -108,6 +110,7 @@ def load_models(
         precision=settings.precision,
     )
     for (domain, role), spec in chosen.items():
-        placed = place_model(spec, paths[spec.name], wishes, executor, settings.threads)
-        models[domain][role] = Ready(spec, replace(placed, model=wrap(spec, placed.model)), placed.model)
+        path = paths[spec.name]
+        placed = place_model(spec, path, wishes, executor, settings.threads)
+        models[domain][role] = Ready(spec, replace(placed, model=wrap(spec, placed.model)), placed.model, path.parent)
     return models

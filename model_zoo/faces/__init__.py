@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from model_zoo.domain import Domain, Start, Summary
-from model_zoo.faces.looking import LABEL, VIEW, finder, recogniser
+from model_zoo.faces.detection import LABEL, faces_of_inputs
+from model_zoo.faces.detectors import DETECTORS
+from model_zoo.faces.embedders import embedder_of
+from model_zoo.faces.looking import VIEW, finder, recogniser
 from model_zoo.faces.postprocess import TRACK_GAP_INTERVALS, groups, named, persons, segments, sightings, tracks
 from model_zoo.faces.schema import FacesPart
 from model_zoo.manifest import ModelSpec
 from model_zoo.report import Coverage
 from model_zoo.values import Watcher
+
+DECODERS = dict.fromkeys(DETECTORS, faces_of_inputs)
 
 ROLE = "detector"
 EMBEDDER = "embedder"
@@ -27,8 +32,9 @@ def summarize(summary: Summary) -> FacesPart:
     rows = {prediction.seconds: prediction for prediction in predictions}
     shots = summary.parts["shots"].segments if "shots" in summary.parts else []
     cuts = [shot.start_seconds for shot in shots[1:]]
-    seen = sightings(predictions, cuts, TRACK_GAP_INTERVALS * summary.interval_seconds)
-    found = groups(seen)
+    embedder = embedder_of(summary.models[EMBEDDER])
+    seen = sightings(predictions, cuts, TRACK_GAP_INTERVALS * summary.interval_seconds, embedder)
+    found = groups(seen, embedder)
     people = persons(found, named(found, summary), seen, rows, summary)
     gallery = summary.options.gallery
     return FacesPart(

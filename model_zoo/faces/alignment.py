@@ -38,12 +38,6 @@ class TrainingSquare:
     side: float
 
 
-# medians of 19 faces; the trees were trained on the squares of dlib's own detector
-TRAINING_SQUARES = {
-    "blazeface_full_range": TrainingSquare(-0.008, 0.004, 0.928),
-    "blazeface_back": TrainingSquare(-0.024, -0.047, 0.982),
-}
-
 Tables = Mapping[str, NDArray[Any]]
 Point = NDArray[np.float64]  # (2,) x, y
 Landmarks = NDArray[np.float64]  # (N, 5, 2) x, y

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.errors import ManifestError
-from model_zoo.manifest import Input, ModelSpec
-from model_zoo.ops.boxes import areas, overlaps
+from model_zoo.faces.detectors import Candidates, detector_of
+from model_zoo.manifest import ModelSpec
+from model_zoo.ops.boxes import areas, as_boxes, overlaps
 from model_zoo.ops.image import Pyramid, warp
-from model_zoo.values import Boxes, Model, Scores, Tensors
+from model_zoo.values import Boxes, Frames, Model, Prediction, Scores, Tensors
 
 Points = NDArray[np.float32]  # (M, P, 2) x, y
 
+LABEL = "face"
 LEAST_SCORE = 0.35  # of a candidate, which is looked at again
 MOST_OVERLAP = 0.3  # IoU
 MOST_INSIDE = 0.7  # share of a box inside of a better one
@@ -45,14 +46,7 @@ class Found:
 
     boxes: Boxes  # (M, 4)
     scores: Scores  # (M,)
-    keypoints: Points  # (M, 6, 2) eyes at picture left and right, nose tip, mouth, ears at picture left and right
-
-
-def input_of(spec: ModelSpec) -> Input:
-    """Return what a model takes; raises ManifestError where its entry does not say."""
-    if spec.input is None:
-        raise ManifestError(f"[{spec.name}] needs the table `input`: {spec.domain}.{spec.role} is given pictures")
-    return spec.input
+    keypoints: Points  # (M, 6, 2) as of `detectors.Candidates`
 
 
 def squares(width: int, height: int, input_side: int, pixels_per_source_pixel: float) -> list[Square]:
@@ -88,15 +82,26 @@ def detect(
     model: Model, spec: ModelSpec, pyramids: Sequence[Pyramid], size: tuple[int, int], scale: float
 ) -> list[Found]:
     """Find the faces of frames of one size (width, height); `scale` is their pixels per source pixel."""
-    side = input_of(spec).width
-    places = squares(*size, side, scale)
-    inputs = [_shown(pyramid, square, side) for pyramid in pyramids for square in places]
-    outputs = model.run({input_of(spec).name: np.stack(inputs)})
+    wanted = spec.sees()
+    places = squares(*size, wanted.width, scale)
+    inputs = [_shown(pyramid, square, wanted.width) for pyramid in pyramids for square in places]
+    candidates = detector_of(spec).read(model.run({wanted.name: np.stack(inputs)}), spec)
     count = len(places)
     return [
-        _united(outputs, spec, range(frame * count, (frame + 1) * count), places, size)
+        _united(candidates, wanted.width, range(frame * count, (frame + 1) * count), places, size)
         for frame in range(len(pyramids))
     ]
+
+
+def faces_of_inputs(outputs: Tensors, spec: ModelSpec, frames: Frames) -> list[Prediction]:
+    """Return what a detector says of frames laid into its input, in its pixels: what precisions are compared by."""
+    told = detector_of(spec).read(outputs, spec)
+    rows = []
+    for number, seconds in enumerate(frames.seconds.tolist()):
+        sure = np.flatnonzero(told.scores[number] >= LEAST_SCORE)
+        found = _best(told.boxes[number, sure], told.scores[number, sure], told.keypoints[number, sure])
+        rows.append(Prediction(seconds, boxes=as_boxes(found.boxes, found.scores, [LABEL] * len(found.boxes))))
+    return rows
 
 
 def _shown(pyramid: Pyramid, square: Square, side: int) -> NDArray[np.uint8]:
@@ -105,18 +110,17 @@ def _shown(pyramid: Pyramid, square: Square, side: int) -> NDArray[np.uint8]:
     return warp(pyramid, np.array([[step, 0, square.x + shift], [0, step, square.y + shift]]), side, side)
 
 
-def _united(outputs: Tensors, spec: ModelSpec, rows: range, places: Sequence[Square], size: tuple[int, int]) -> Found:
-    """Bring what was found in all squares of one frame together."""
-    all_scores, all_boxes, all_keypoints = (outputs[name] for name in spec.outputs)
+def _united(candidates: Candidates, side: int, rows: range, places: Sequence[Square], size: tuple[int, int]) -> Found:
+    """Bring what was found in all squares of one frame together; `side` is that of the detector's input."""
     scores, boxes, keypoints = [], [], []
     for row, square in zip(rows, places, strict=True):
-        sure = np.flatnonzero(all_scores[row] >= LEAST_SCORE)
-        step, corner = square.side / input_of(spec).width, np.array([square.x, square.y], np.float32)
-        found = all_boxes[row, sure] * step + np.tile(corner, 2)  # (M, 4)
+        sure = np.flatnonzero(candidates.scores[row] >= LEAST_SCORE)
+        step, corner = square.side / side, np.array([square.x, square.y], np.float32)
+        found = candidates.boxes[row, sure] * step + np.tile(corner, 2)  # (M, 4)
         whole = ~_cut(found, square, size)
-        scores.append(all_scores[row, sure][whole])
+        scores.append(candidates.scores[row, sure][whole])
         boxes.append(found[whole])
-        keypoints.append((all_keypoints[row, sure] * step + corner)[whole])
+        keypoints.append((candidates.keypoints[row, sure] * step + corner)[whole])
     return _best(np.concatenate(boxes), np.concatenate(scores), np.concatenate(keypoints))
 
 

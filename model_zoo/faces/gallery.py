@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from model_zoo.errors import GalleryError
-from model_zoo.faces.grouping import SAME_PERSON, Group, group_of, square_distances
-from model_zoo.faces.looking import EMBEDDERS
+from model_zoo.faces.embedders import embedder_of
+from model_zoo.faces.grouping import Group, group_of, square_distances
 from model_zoo.faces.schema import GalleryFacts, GalleryMatch
 from model_zoo.manifest import ModelSpec
 from model_zoo.values import Prediction
@@ -37,12 +37,13 @@ class Gallery:
 
     embedder: str
     embedder_sha256: str
+    threshold: float  # largest distance at which somebody is named
     known: tuple[Known, ...]
 
     def facts(self) -> GalleryFacts:
         """Return what the report says of it."""
         return GalleryFacts(
-            names=len({one.name for one in self.known}), pictures=len(self.known), threshold=SAME_PERSON
+            names=len({one.name for one in self.known}), pictures=len(self.known), threshold=self.threshold
         )
 
 
@@ -65,7 +66,7 @@ class _File(BaseModel):
 def make(spec: ModelSpec, pictures: Mapping[str, Mapping[str, NDArray[np.float32]]]) -> Gallery:
     """Return a gallery of embeddings by name and picture, made with the model of this manifest entry."""
     known = [Known(name, picture, row) for name, several in pictures.items() for picture, row in several.items()]
-    return Gallery(spec.name, spec.sha256, tuple(known))
+    return Gallery(spec.name, spec.sha256, embedder_of(spec).same_person, tuple(known))
 
 
 def text(gallery: Gallery) -> str:
@@ -94,10 +95,11 @@ def read(path: Path, spec: ModelSpec) -> Gallery:
             f"({spec.sha256[:12]}) would be compared with it; build it anew with `reelwarden gallery build`"
         )
     lengths = {len(picture.embedding) for several in file.people.values() for picture in several}
-    if lengths != {EMBEDDERS.get(spec.decoder)}:
+    embedder = embedder_of(spec)
+    if lengths != {embedder.length}:
         found = ", ".join(map(str, sorted(lengths)))
         raise GalleryError(
-            f"{path}: embeddings of {found} numbers, {spec.name} makes {EMBEDDERS.get(spec.decoder)}; "
+            f"{path}: embeddings of {found} numbers, {spec.name} makes {embedder.length}; "
             "build it anew with `reelwarden gallery build`"
         )
     known = [
@@ -105,7 +107,7 @@ def read(path: Path, spec: ModelSpec) -> Gallery:
         for name, several in file.people.items()
         for picture in several
     ]
-    return Gallery(file.embedder, file.embedder_sha256, tuple(known))
+    return Gallery(file.embedder, file.embedder_sha256, embedder.same_person, tuple(known))
 
 
 def pair_distances(gallery: Gallery) -> list[tuple[Known, Known, float]]:
@@ -141,7 +143,7 @@ def matches(groups: Sequence[Group], gallery: Gallery) -> list[GalleryMatch | No
         GalleryMatch(
             name=gallery.known[picture].name, distance=round(float(distance), 4), picture=gallery.known[picture].picture
         )
-        if distance <= SAME_PERSON
+        if distance <= gallery.threshold
         else None
         for picture, distance in zip(nearest.tolist(), distances.min(axis=1).tolist(), strict=True)
     ]

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-SAME_PERSON = 0.55  # largest distance of two groups of one person; measured: see the card
 MOST_AT_ONCE = 2000  # groups that are compared with each other; memory grows with the square
 
 Embeddings = NDArray[np.float64]  # (M, D)
@@ -37,7 +36,7 @@ def group_of(track: int, frames: Sequence[float], embeddings: NDArray[np.floatin
     return Group((track,), frozenset(frames), len(faces), faces.mean(axis=0), float((faces**2).sum(axis=1).mean()))
 
 
-def people(groups: Sequence[Group], threshold: float = SAME_PERSON) -> list[Group]:
+def people(groups: Sequence[Group], threshold: float) -> list[Group]:
     """Unite groups until no two are nearer than `threshold`; long media are united piece by piece."""
     united: list[Group] = []
     for start in range(0, len(groups), MOST_AT_ONCE):

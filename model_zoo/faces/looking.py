@@ -9,53 +9,51 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_zoo.domain import Loaded
-from model_zoo.errors import ManifestError
-from model_zoo.faces.alignment import TRAINING_SQUARES, TrainingSquare, chip, landmarks
-from model_zoo.faces.detection import Found, detect, input_of
+from model_zoo.faces.alignment import chip, landmarks
+from model_zoo.faces.detection import LABEL, Found, detect
+from model_zoo.faces.detectors import detector_of
+from model_zoo.faces.embedders import Spots, embedder_of
 from model_zoo.faces.quality import Quality, measure
 from model_zoo.faces.second_look import confirmed, roll_of
 from model_zoo.ops.boxes import as_boxes
 from model_zoo.ops.geometry import place
-from model_zoo.ops.image import Picture, Pyramid
+from model_zoo.ops.image import Pyramid
 from model_zoo.values import Frames, Prediction, Tensors, View
 
 VIEW = View(1280, 1280, "letterbox", anchor="top_left")
-EMBEDDERS = {"dlib_face": 128}  # decoder -> numbers of an embedding
-LABEL = "face"
 
 Look = Callable[[Frames], list[Prediction]]
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """One face of one frame; places are pixels of the source."""
+    """One face of one frame."""
 
-    points: NDArray[np.float64]  # (5, 2)
-    chip: Picture
+    points: NDArray[np.float64]  # (5, 2) in pixels of the source
     quality: Quality
+    spots: Spots
+    pyramid: Pyramid  # of the frame it is in
 
 
 def finder(detector: Loaded) -> Callable[[Frames], list[Prediction]]:
     """Return what finds faces and measures them, but compares none; raises ManifestError for a foreign decoder."""
-    square = _square(detector)
+    detector_of(detector.spec)
 
     def look(frames: Frames) -> list[Prediction]:
-        return [_prediction(*one, {}) for one in _faces(frames, detector, square)]
+        return [_prediction(*one, {}) for one in _faces(frames, detector)]
 
     return look
 
 
 def recogniser(detector: Loaded, embedder: Loaded) -> Look:
     """Return what finds faces and embeds those good enough; the rows of all others are not a number."""
-    square = _square(detector)
-    if embedder.spec.decoder not in EMBEDDERS:
-        raise _foreign(embedder, list(EMBEDDERS))
-    length = EMBEDDERS[embedder.spec.decoder]
+    detector_of(detector.spec)
+    length = embedder_of(embedder.spec).length
 
     def look(frames: Frames) -> list[Prediction]:
-        found = _faces(frames, detector, square)
-        chips = [face.chip for *_, faces in found for face in faces if face.quality.recognisable]
-        embedded = iter(_embed(embedder, chips, length))
+        found = _faces(frames, detector)
+        good = [face for *_, faces in found for face in faces if face.quality.recognisable]
+        embedded = iter(_embed(embedder, good))
         predictions = []
         for seconds, boxes, faces in found:
             rows = [next(embedded) if face.quality.recognisable else np.full(length, np.nan) for face in faces]
@@ -71,18 +69,7 @@ def quality_of(row: NDArray[np.floating]) -> Quality:
     return Quality(*row.tolist())
 
 
-def _square(detector: Loaded) -> TrainingSquare:
-    if detector.spec.decoder not in TRAINING_SQUARES:
-        raise _foreign(detector, list(TRAINING_SQUARES))
-    return TRAINING_SQUARES[detector.spec.decoder]
-
-
-def _foreign(model: Loaded, known: Sequence[str]) -> ManifestError:
-    spec = model.spec
-    return ManifestError(f"[{spec.name}] decoder {spec.decoder!r} is not one of faces' {spec.role}: {', '.join(known)}")
-
-
-def _faces(frames: Frames, detector: Loaded, square: TrainingSquare) -> list[tuple[float, Found, list[Face]]]:
+def _faces(frames: Frames, detector: Loaded) -> list[tuple[float, Found, list[Face]]]:
     """Return the time, the boxes in source pixels and the faces of each frame."""
     laid = place(frames.view, frames.source_width, frames.source_height)
     window = np.s_[:, laid.top : laid.top + laid.height, laid.left : laid.left + laid.width]
@@ -94,7 +81,7 @@ def _faces(frames: Frames, detector: Loaded, square: TrainingSquare) -> list[tup
     most = np.tile([frames.source_width, frames.source_height], 2)
     answers = []
     for seconds, pyramid, seen in zip(frames.seconds.tolist(), pyramids, found, strict=True):
-        faces = [_face(pyramid, *one, scale, square) for one in zip(seen.boxes, seen.keypoints, strict=True)]
+        faces = [_face(pyramid, *one, scale, detector) for one in zip(seen.boxes, seen.keypoints, strict=True)]
         boxes = np.clip(seen.boxes / np.tile(scale, 2), 0, most).astype(np.float32)
         answers.append((seconds, Found(boxes, seen.scores, seen.keypoints / scale), faces))
     return answers
@@ -105,21 +92,24 @@ def _face(
     box: NDArray[np.float32],
     keypoints: NDArray[np.float32],
     scale: NDArray[np.float64],
-    square: TrainingSquare,
+    detector: Loaded,
 ) -> Face:
+    kind = detector_of(detector.spec)
     centre = (box[:2] + box[2:]).astype(np.float64) / 2 - 0.5
     width = float(box[2] - box[0])
-    points = landmarks(pyramid, centre, width, roll_of(keypoints), square)
-    cut = chip(pyramid, points)
-    return Face((points + 0.5) / scale, cut, measure(cut, keypoints, width / float(scale[0])))
+    points = landmarks(pyramid, centre, width, roll_of(keypoints), kind.square)
+    upright = chip(pyramid, points)
+    quality = measure(upright, keypoints, width / float(scale[0]))
+    spots = Spots(upright, keypoints.astype(np.float64) - 0.5, kind.mouth_corners)
+    return Face((points + 0.5) / scale, quality, spots, pyramid)
 
 
-def _embed(embedder: Loaded, chips: Sequence[Picture], length: int) -> NDArray[np.float32]:
-    if not chips:
-        return np.empty((0, length), np.float32)
-    spec = embedder.spec
-    embeddings: NDArray[np.float32] = embedder.model.run({input_of(spec).name: np.stack(chips)})[spec.outputs[0]]
-    return embeddings
+def _embed(embedder: Loaded, faces: Sequence[Face]) -> NDArray[np.float32]:
+    kind, wanted = embedder_of(embedder.spec), embedder.spec.sees()
+    if not faces:
+        return np.empty((0, kind.length), np.float32)
+    chips = np.stack([kind.cut(face.pyramid, face.spots) for face in faces])
+    return kind.told(embedder.model.run({wanted.name: chips})[embedder.spec.outputs[0]])
 
 
 def _prediction(seconds: float, found: Found, faces: Sequence[Face], more: Tensors) -> Prediction:

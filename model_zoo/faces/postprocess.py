@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_zoo.domain import Summary
+from model_zoo.faces.embedders import Embedder
 from model_zoo.faces.gallery import matches
 from model_zoo.faces.grouping import Group, group_of, people
 from model_zoo.faces.looking import quality_of
@@ -22,7 +23,6 @@ from model_zoo.values import Prediction, Span
 
 RULE = SpanRule(open_at=LEAST_MEAN, close_below=LEAST_MEAN, hold_seconds=1.5, merge_gap_seconds=2.0)
 TRACK_GAP_INTERVALS = 2.5  # a face may be missed in two samples and still be the same
-ANOTHER_FACE = 0.65  # distance of a face from the mean of its track, above which it is somebody else's
 
 Rows = Mapping[float, Prediction]  # by time
 
@@ -36,10 +36,12 @@ class Sighting:
     embeddings: NDArray[np.float32]  # (M, D), not a number where a face was not embedded; (M, 0) without biometrics
 
 
-def sightings(predictions: Sequence[Prediction], cuts_seconds: Sequence[float], gap_seconds: float) -> list[Sighting]:
+def sightings(
+    predictions: Sequence[Prediction], cuts_seconds: Sequence[float], gap_seconds: float, embedder: Embedder
+) -> list[Sighting]:
     """Follow faces between cuts, and part a track where somebody else takes the same place."""
     rows = {prediction.seconds: prediction for prediction in predictions}
-    linked = [part for track in link(predictions, gap_seconds, cuts_seconds) for part in _parted(track, rows)]
+    linked = [part for track in link(predictions, gap_seconds, cuts_seconds) for part in _parted(track, rows, embedder)]
     ordered = sorted(linked, key=lambda track: (track.seconds[0], track.boxes[0].x1))
     return [
         Sighting(
@@ -51,14 +53,14 @@ def sightings(predictions: Sequence[Prediction], cuts_seconds: Sequence[float], 
     ]
 
 
-def groups(seen: Sequence[Sighting]) -> list[Group]:
+def groups(seen: Sequence[Sighting], embedder: Embedder) -> list[Group]:
     """Return the people, in order of appearance; a track without a recognisable face belongs to nobody."""
     known = [
         group_of(number, sighting.track.seconds, sighting.embeddings[embedded])
         for number, sighting in enumerate(seen)
         if (embedded := _embedded(sighting.embeddings)).any()
     ]
-    return sorted(people(known), key=lambda group: min(group.tracks))
+    return sorted(people(known, embedder.same_person), key=lambda group: min(group.tracks))
 
 
 def persons(
@@ -150,12 +152,12 @@ def named(found: Sequence[Group], summary: Summary) -> list[GalleryMatch | None]
     return matches(found, gallery) if gallery else [None] * len(found)
 
 
-def _parted(track: Track, rows: Rows) -> Iterator[Track]:
+def _parted(track: Track, rows: Rows, embedder: Embedder) -> Iterator[Track]:
     """Yield the stretches of a track that show one person each."""
     embeddings = np.array(list(_rows(track, rows, "embedding")), np.float32)
     starts, kept = [0], np.empty((0, embeddings.shape[1]), np.float32)
     for index in np.flatnonzero(_embedded(embeddings)).tolist():
-        if len(kept) and np.linalg.norm(kept.mean(axis=0) - embeddings[index]) > ANOTHER_FACE:
+        if len(kept) and np.linalg.norm(kept.mean(axis=0) - embeddings[index]) > embedder.another_face:
             starts.append(index)
             kept = kept[:0]
         kept = np.vstack([kept, embeddings[index]])

@@ -54,7 +54,7 @@ class Quality:
 
 
 def measure(chip: Picture, keypoints: NDArray[np.floating], size_pixels: float) -> Quality:
-    """Measure a face by its chip (150, 150, 3) and its six key points (6, 2)."""
+    """Measure a face by its chip (150, 150, 3) and its key points (6, 2)."""
     yaw, pitch, roll = pose_degrees(keypoints)
     return Quality(size_pixels, sharpness(chip), yaw, pitch, roll)
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_zoo.faces.alignment import moved, square_to_source
-from model_zoo.faces.detection import MOST_OVERLAP, Found, input_of
+from model_zoo.faces.detection import MOST_OVERLAP, Found
+from model_zoo.faces.detectors import detector_of
 from model_zoo.manifest import ModelSpec
 from model_zoo.ops.boxes import nms
 from model_zoo.ops.image import Affine, Pyramid, warp
@@ -25,7 +26,8 @@ CENTRAL = 0.125  # of that side: a box further from the middle is another face
 
 def confirmed(model: Model, spec: ModelSpec, pyramids: Sequence[Pyramid], candidates: Sequence[Found]) -> list[Found]:
     """Return the candidates of each frame that pass, placed anew, with the mean score, best first."""
-    side = input_of(spec).width
+    wanted = spec.sees()
+    side = wanted.width
     places = [[_levelled(*one, side) for one in zip(seen.boxes, seen.keypoints, strict=True)] for seen in candidates]
     cuts = [
         warp(pyramid, to_source, side, side)
@@ -34,8 +36,8 @@ def confirmed(model: Model, spec: ModelSpec, pyramids: Sequence[Pyramid], candid
     ]
     if not cuts:
         return list(candidates)
-    answers = model.run({input_of(spec).name: np.stack(cuts)})
-    scores, boxes, keypoints = (answers[name] for name in spec.outputs)
+    answers = detector_of(spec).read(model.run({wanted.name: np.stack(cuts)}), spec)
+    scores, boxes, keypoints = answers.scores, answers.boxes, answers.keypoints
     far = np.abs(boxes[:, :, :2] + boxes[:, :, 2:] - side).max(axis=2) > 2 * CENTRAL * side  # (M, A)
     scores = np.where(far, 0, scores)
     best = scores.argmax(axis=1)  # (M,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,8 @@ from model_zoo.toxicity.tokens import Ids, tokenizer
 from model_zoo.values import Scores, Tensor
 
 CLASSIFIER, ENCODER = "classifier", "encoder"
-SCORES, LOGITS, HEADS = "toxicity_scores", "toxicity_logits", "sentence_heads"
-DECODERS = {CLASSIFIER: (SCORES, LOGITS), ENCODER: (HEADS,)}
+SCORES, LOGITS, ONE_OF, HEADS = "toxicity_scores", "toxicity_logits", "toxicity_softmax", "sentence_heads"
+DECODERS = {CLASSIFIER: (SCORES, LOGITS, ONE_OF), ENCODER: (HEADS,)}
 
 Vectors = NDArray[np.float32]  # (N, D)
 
@@ -25,7 +25,7 @@ def checked(role: str, loaded: Loaded) -> Loaded:
     if spec.decoder not in DECODERS[role]:
         allowed = " or ".join(DECODERS[role])
         raise ManifestError(f"[{spec.name}] decoder {spec.decoder!r} is not toxicity's for a {role}: {allowed}")
-    tokenizer(spec)  # a vocabulary that cannot be read is told of before the first text
+    tokenizer(spec, loaded.folder)  # a vocabulary that cannot be read is told of before the first text
     return loaded
 
 
@@ -34,11 +34,20 @@ def sigmoid(logits: Scores) -> Scores:
     return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
 
 
+def softmax(logits: Scores) -> Scores:
+    """Turn logits (N, K) of labels of which one holds into probabilities."""
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True), np.float32)
+
+
+PROBABILITIES: Mapping[str, Callable[[Scores], Scores]] = {SCORES: np.asarray, LOGITS: sigmoid, ONE_OF: softmax}
+
+
 def label_scores(classifier: Loaded, texts: Sequence[str]) -> Scores:
     """Return the probability of each of the classifier's labels: (N, K)."""
     (name,) = classifier.spec.outputs
     found = _in_batches(classifier, texts, lambda ids, outputs: outputs[name])
-    return sigmoid(found) if classifier.spec.decoder == LOGITS else found
+    return PROBABILITIES[classifier.spec.decoder](found)
 
 
 def sentence_vectors(encoder: Loaded, texts: Sequence[str]) -> Vectors:
@@ -56,7 +65,7 @@ def sentence_vectors(encoder: Loaded, texts: Sequence[str]) -> Vectors:
 
 def _in_batches(loaded: Loaded, texts: Sequence[str], read: Callable[[Ids, dict[str, Tensor]], Tensor]) -> Scores:
     """Run texts of like length together, so that little of a batch is padding; the result is in the texts' order."""
-    spec, tokenize = loaded.spec, tokenizer(loaded.spec)
+    spec, tokenize = loaded.spec, tokenizer(loaded.spec, loaded.folder)
     order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
     rows: list[Tensor | None] = [None] * len(texts)
     for start in range(0, len(order), spec.batch.most):

@@ -20,9 +20,14 @@ _STRIPPED = str.maketrans(dict.fromkeys('!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n', 
 _FIRST, _LAST, _UNKNOWN = "[CLS]", "[SEP]", "[UNK]"
 
 
-def tokenizer(spec: ModelSpec) -> Tokenize:
-    """Return what turns texts into the input of a model; raises ManifestError for a vocabulary that cannot be used."""
-    return _tokenizer(spec.reads(), spec.manifest.parent)
+def tokenizer(spec: ModelSpec, folder: Path | None = None) -> Tokenize:
+    """Return what turns texts into the input of a model, whose files lie in `folder`.
+
+    Raises ManifestError for a vocabulary that cannot be used.
+    """
+    taken = spec.reads()
+    fetched = folder is not None and taken.vocabulary_file in {file.file_name for file in spec.further_files}
+    return _tokenizer(taken, folder if folder is not None and fetched else spec.manifest.parent)
 
 
 @cache

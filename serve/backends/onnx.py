@@ -46,12 +46,12 @@ class OnnxModel:
         """Return every output with as many rows as the one input; raises BackendError for an input off the contract."""
         batch = checked_rows(self._spec, tensors)
         if 0 < len(batch) < self._threads:
-            return self._named(self._infer(self._wide_session(), batch))
-        best = self._spec.batch.best
-        rows = max(1, min(best, math.ceil(len(batch) / self._threads)))
-        slices = [batch[start : start + rows] for start in range(0, len(batch), rows)] or [batch]
-        parts = list(self._executor.map(lambda part: self._infer(self._narrow, part), slices))
-        return self._named([np.concatenate(columns) for columns in zip(*parts, strict=True)])
+            wide = self._wide_session()
+            return self._joined([self._infer(wide, part) for part in _slices(batch, self._spec.batch.most)])
+        rows = max(1, min(self._spec.batch.best, math.ceil(len(batch) / self._threads)))
+        return self._joined(
+            list(self._executor.map(lambda part: self._infer(self._narrow, part), _slices(batch, rows)))
+        )
 
     def _open(self, threads: int) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
@@ -76,8 +76,15 @@ class OnnxModel:
             raise BackendError(f"{self._spec.name}: inference failed on {rows.shape}: {_first_line(error)}") from error
         return outputs
 
-    def _named(self, outputs: Sequence[Tensor]) -> Tensors:
-        return dict(zip(self._outputs, outputs, strict=True))
+    def _joined(self, parts: Sequence[Sequence[Tensor]]) -> Tensors:
+        """Return what was said of parts of a batch, by the names of the outputs."""
+        columns = parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
+        return dict(zip(self._outputs, columns, strict=True))
+
+
+def _slices(batch: Tensor, rows: int) -> list[Tensor]:
+    """Return a batch in parts of at most so many rows; an empty one as it is."""
+    return [batch[start : start + rows] for start in range(0, len(batch), rows)] or [batch]
 
 
 def _first_line(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from model_zoo import faces
 from model_zoo.domain import Loaded, Options, Start
 from model_zoo.errors import ManifestError
-from model_zoo.faces.grouping import SAME_PERSON
+from model_zoo.faces.embedders import EMBEDDERS
 from model_zoo.faces.schema import FacesPart
 from model_zoo.ops.image import Pyramid, warp
 from serve.cli import app
@@ -36,6 +36,7 @@ from tests.unit.faces_fixtures import (
 
 pytestmark = pytest.mark.weights
 
+SAME_PERSON = EMBEDDERS["dlib_face"].same_person
 SHOTS = TRUTH["demo"]["segments"]
 DEMO_INTERVAL_SECONDS = 0.5
 
@@ -159,8 +160,8 @@ def test_pictures_of_any_shape_are_looked_at(size: tuple[int, int]) -> None:
 
 def test_a_decoder_that_faces_do_not_have_is_refused_by_name() -> None:
     loaded = {role: ready.loaded() for role, ready in models().items()}
-    for role, message in (("detector", r"scrfd.*blazeface_full_range"), ("embedder", r"scrfd.*dlib_face")):
-        spec = loaded[role].spec.model_copy(update={"decoder": "scrfd"})
+    for role, message in (("detector", r"mtcnn.*blazeface_full_range"), ("embedder", r"mtcnn.*dlib_face")):
+        spec = loaded[role].spec.model_copy(update={"decoder": "mtcnn"})
         with pytest.raises(ManifestError, match=message):
             faces.DOMAIN.start(Start(loaded | {role: Loaded(spec, loaded[role].model)}, 1.0))
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from model_zoo.faces import grouping
 from model_zoo.faces.grouping import Group, group_of, people
 
+THRESHOLD = 0.55
+
 
 def faces_of(person: int, count: int, seed: int, spread: float = 0.03) -> NDArray[np.float64]:
     """Return embeddings around the person's own place, about 0.2 apart; two people are 0.7 apart."""
@@ -31,7 +33,7 @@ def members(groups: list[Group]) -> list[set[int]]:
 
 def test_tracks_of_one_person_are_united_whatever_their_order() -> None:
     for order in itertools.permutations([(0, 0.0), (1, 1.0), (0, 2.0), (1, 3.0), (2, 4.0)]):
-        found = members(people(by_person(*order)))
+        found = members(people(by_person(*order), THRESHOLD))
         who = [person for person, _ in order]
         assert sorted(map(sorted, found)) == sorted(
             [n for n, other in enumerate(who) if other == person] for person in set(who)
@@ -39,8 +41,8 @@ def test_tracks_of_one_person_are_united_whatever_their_order() -> None:
 
 
 def test_two_faces_in_one_frame_are_two_people_however_alike() -> None:
-    assert len(people(by_person((0, 1.0), (0, 1.0)))) == 2
-    twins_and_one_more = people(by_person((0, 1.0), (0, 1.0), (0, 2.0)))
+    assert len(people(by_person((0, 1.0), (0, 1.0)), THRESHOLD)) == 2
+    twins_and_one_more = people(by_person((0, 1.0), (0, 1.0), (0, 2.0)), THRESHOLD)
     assert len(twins_and_one_more) == 2
 
 
@@ -72,8 +74,8 @@ def test_the_result_is_that_of_always_uniting_the_nearest_pair() -> None:
 def test_long_media_are_grouped_piece_by_piece_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
     groups = by_person(*((n % 5, float(n)) for n in range(60)))
     monkeypatch.setattr(grouping, "MOST_AT_ONCE", 7)
-    assert members(people(groups)) == [set(range(person, 60, 5)) for person in range(5)]
+    assert members(people(groups, THRESHOLD)) == [set(range(person, 60, 5)) for person in range(5)]
 
 
 def test_nobody_gives_nobody() -> None:
-    assert people([]) == []
+    assert people([], THRESHOLD) == []

@@ -15,11 +15,12 @@ from tokenizers.pre_tokenizers import Whitespace
 from model_zoo import toxicity
 from model_zoo.catalog import catalog
 from model_zoo.domain import Loaded, Start, Summary
-from model_zoo.errors import ManifestError
-from model_zoo.manifest import ModelSpec, read
+from model_zoo.errors import LicenceError, ManifestError
+from model_zoo.manifest import ModelSpec, WeightFile, read
 from model_zoo.report import Coverage, DomainPart
 from model_zoo.text.schema import TextPart, TextSegment
 from model_zoo.toxicity import heads, lexicon
+from model_zoo.toxicity.networks import checked, label_scores
 from model_zoo.toxicity.postprocess import segments
 from model_zoo.toxicity.schema import KEYS, Origin, RatedText, ToxicityPart
 from model_zoo.toxicity.tokens import tokenizer
@@ -233,3 +234,30 @@ def test_a_vocabulary_that_cannot_be_read_is_named(many: ModelSpec, tmp_path: Pa
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(ManifestError, match=r"tokenizer\.json: this vocabulary_file cannot be read"):
         tokenizer(many)
+
+
+def test_a_classifier_brings_its_own_tokenizer_and_says_one_of_two_things(many: ModelSpec, tmp_path: Path) -> None:
+    fetched = tmp_path / "fetched"
+    fetched.mkdir()
+    (tmp_path / "tokenizer.json").rename(fetched / "tokenizer.json")
+    file = WeightFile(sources=["file:tokenizer.json"], sha256="0" * 64, size_bytes=1)
+    changes = {"decoder": "toxicity_softmax", "labels": ("not-toxic", "toxic"), "further_files": (file,)}
+    spec = many.model_copy(update=changes)
+
+    def logits(ids: Tensor) -> Tensor:
+        return np.array([[-1, 3] if 3 in row else [2, -2] for row in ids], np.float32)
+
+    loaded = Loaded(spec, FakeModel(spec, {"logits": logits}), fetched)
+    scores = label_scores(checked("classifier", loaded), ["du Idiot", "du"])
+    assert scores.sum(axis=1) == pytest.approx(1.0)
+    assert scores[:, 1] == pytest.approx([1 / (1 + np.exp(-4)), 1 / (1 + np.exp(4))])
+
+
+def test_a_multilingual_model_is_an_entry_that_a_user_opts_into() -> None:
+    (spec,) = [spec for spec in catalog() if spec.name == "distilbert_multilingual"]
+    own = load_settings(models="toxicity.classifier=distilbert_multilingual")
+    with pytest.raises(LicenceError, match="LicenseRef-OpenRAIL-PlusPlus-M"):
+        choose_models([toxicity.DOMAIN], own)
+    known = load_settings(models="toxicity.classifier=distilbert_multilingual", licences="any")
+    assert choose_models([toxicity.DOMAIN], known) == {("toxicity", "classifier"): spec}
+    assert {"fr", "ru", "zh"} <= set(spec.reads().languages)
