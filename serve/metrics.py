@@ -23,7 +23,7 @@ DECODES = Counter(
     "reelwarden_decodes_total", "Files by what decoded their pictures, and why that did.", ["backend", "cause"]
 )
 FALLBACKS = Counter(
-    "reelwarden_decode_fallbacks_total", "Files whose pictures the CPU had to decode, or the rest, for the GPU failed."
+    "reelwarden_decode_fallbacks_total", "Files that the CPU had to decode, or the rest of them, as the GPU could not."
 )
 INCOMPLETE = Counter(
     "reelwarden_incomplete_total", "Reports that are not complete, by the type of the first error.", ["type"]

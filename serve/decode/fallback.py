@@ -42,4 +42,4 @@ def _said(error: Exception, given: Sequence[float | None]) -> str:
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
     good = [seconds for seconds in given if seconds is not None]
     since = f"from {max(good):.2f} s on" if good else "from the beginning"
-    return f"decoded on the CPU {since}, for the GPU failed: {first}"
+    return f"decoded on the CPU {since}, as the GPU could not: {first}"

@@ -1,4 +1,4 @@
-"""The whole serving contract against containers: all domains at once, one that sees, one that hears."""
+"""The whole serving contract against a container of every image."""
 
 from __future__ import annotations
 
@@ -19,10 +19,7 @@ def fenced() -> Iterator[Fence]:
         yield made
 
 
-SERVED = [image for image in images() if image.name in {"all", "labels", "transcription"}]
-
-
-@pytest.fixture(scope="module", params=SERVED, ids=lambda image: image.name)
+@pytest.fixture(scope="module", params=images(), ids=lambda image: image.name)
 def image(request: pytest.FixtureRequest) -> Image:
     found: Image = request.param
     return found

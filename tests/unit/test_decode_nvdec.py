@@ -86,21 +86,21 @@ def test_a_failure_in_the_middle_loses_and_repeats_no_frame(
     if facts.frames_decoded <= after_frames:
         return  # fewer frames were needed than it could do
     assert facts.fallback_reason is not None
-    assert facts.fallback_reason.endswith("for the GPU failed: CUDA_ERROR_ILLEGAL_ADDRESS")
+    assert facts.fallback_reason.endswith("as the GPU could not: CUDA_ERROR_ILLEGAL_ADDRESS")
 
 
 def test_the_report_says_from_when_on_the_cpu_decoded(clip: Path) -> None:
     _, facts = read_with(clip, engine(Trouble(after_frames=30))[0])
     assert facts.backend == "nvdec"
     assert facts.fallback_reason is not None
-    assert facts.fallback_reason.startswith("decoded on the CPU from 1.16 s on, for the GPU failed: ")
+    assert facts.fallback_reason.startswith("decoded on the CPU from 1.16 s on, as the GPU could not: ")
 
 
 def test_a_failure_when_the_session_is_opened_costs_nothing_but_a_line(clip: Path) -> None:
     got, facts = read_with(clip, engine(Trouble(at_open=True))[0])
     assert [number for number, _ in got] == list(range(FRAMES))
     assert facts.fallback_reason == (
-        "decoded on the CPU from the beginning, for the GPU failed: PyNvDecoder constructor failed: out of memory"
+        "decoded on the CPU from the beginning, as the GPU could not: PyNvDecoder constructor failed: out of memory"
     )
 
 
@@ -240,7 +240,7 @@ def test_a_video_that_waits_too_long_for_an_engine_goes_to_the_cpu(clip: Path) -
     with nvdec.sessions.session(video):
         got, facts = read_with(clip, nvdec)
     assert [number for number, _ in got] == list(range(FRAMES))
-    assert "for the GPU failed: all 1 engines were busy with other videos for 0.01 s" in str(facts.fallback_reason)
+    assert "as the GPU could not: all 1 engines were busy with other videos for 0.01 s" in str(facts.fallback_reason)
     assert read_with(clip, nvdec)[1].fallback_reason is None, "the engine is free again"
 
 
