@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from model_zoo.report import Report
+from serve.formats import FORMS
 from tests.conftest import MEDIA
 
 CAT = MEDIA / "images" / "cat.png"
@@ -298,6 +299,24 @@ def test_accept_and_the_option_format_choose_the_output_form(http: httpx.Client)
     assert by_header.headers["content-type"] == by_option.headers["content-type"] == "text/csv; charset=utf-8"
     assert by_header.text == by_option.text
     assert http.post("/invocations?format=nosuch", content=clip).status_code == 400
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_every_profile_of_accept_gives_what_the_option_format_gives(http: httpx.Client, name: str) -> None:
+    form = FORMS[name]
+    by_header = post(http, CAT.read_bytes(), "image/png", Accept=form.content_type)
+    by_option = http.post(
+        f"/invocations?format={name}", content=CAT.read_bytes(), headers={"Content-Type": "image/png"}
+    )
+    assert by_header.status_code == by_option.status_code
+    if by_header.status_code != 200:  # the form is of a domain that does not run here, or had nothing to go by
+        assert error_of(by_header)["message"] == error_of(by_option)["message"]
+        return
+    assert by_header.headers["content-type"] == by_option.headers["content-type"] == form.content_type
+    if name == "json":
+        assert lasting(by_header) == lasting(by_option)
+    else:
+        assert by_header.text == by_option.text
 
 
 def test_the_policy_may_be_left_out(http: httpx.Client) -> None:
