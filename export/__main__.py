@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from export.checkpoint import Naming, from_checkpoint
-from export.conversion import GOLDEN, ROWS, Wanted, export, find_spec, in_precision, parity, plain_of, weights_of
+from export.conversion import GOLDEN, ROWS, Wanted, export, find_spec, in_precision, parity, plain_of
 from export.sources.known import SOURCES
 from export.sources.network import ROLES, Asked
+from export.weights import weights_of
 from model_zoo.errors import ReelwardenError, UsageError
 
 __all__ = ["GOLDEN", "find_spec", "in_precision", "main", "parity", "weights_of"]

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
-import platformdirs
 
 from export.entry import derived, write_entry
 from export.parity import Parity, compare
 from export.precisions import as_fp16, as_int8, feeder, float_biases, simplified
 from export.samples import feeds, frames_of
+from export.weights import places, weights_of
 from model_zoo.engines.build import Aim, Compatible, build
 from model_zoo.errors import UsageError, WeightsError
 from model_zoo.manifest import ModelSpec, domains, load, read
 from model_zoo.precisions import kept_at
-from model_zoo.weights import WeightPlaces, ensure
 
 ROWS = 24
 GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "media"
@@ -48,17 +46,6 @@ def find_spec(name: str, manifests: Sequence[Path] = ()) -> ModelSpec:
     if name not in known:
         raise UsageError(f"{name!r}: no such model; there are {', '.join(known)}")
     return known[name]
-
-
-def places() -> WeightPlaces:
-    """Return where weights lie, and where what is exported for serving is kept: as serving has it."""
-    cache = os.environ.get("REELWARDEN_CACHE") or platformdirs.user_cache_path("reelwarden")
-    return WeightPlaces(Path("/opt/ml/model"), Path(cache), offline=False)
-
-
-def weights_of(spec: ModelSpec) -> Path:
-    """Return the checked file of a model, fetched if it is not there."""
-    return ensure(spec, places())
 
 
 def in_precision(

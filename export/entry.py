@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from export.weights import folder_of
 from model_zoo.manifest import ModelSpec, read
 
 _TABLES = ("licence", "input", "sound", "text", "precisions", "conversion")
@@ -36,9 +37,9 @@ def derived(spec: ModelSpec, precision: str, folder: Path) -> ModelSpec:
     Quality that was measured, and the recipe, are of the file it comes from, and are left out.
     """
     update: dict[str, Any] = {"name": f"{spec.name}_{precision}", "title": f"{spec.title}, {precision}"}
-    update |= {"default": False, "upstream_quality": (), "conversion": None, "labels_file": ""}
+    update |= {"default": False, "upstream_quality": (), "conversion": None, "labels_file": "", "further_files": ()}
     if spec.text is not None:
-        vocabulary = spec.manifest.parent / spec.text.vocabulary_file
+        vocabulary = spec.vocabulary_path(folder_of(spec))
         beside = folder / vocabulary.name
         if not (beside.exists() and beside.samefile(vocabulary)):
             shutil.copyfile(vocabulary, beside)

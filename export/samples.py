@@ -11,6 +11,7 @@ import numpy as np
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
+from export.weights import folder_of
 from model_zoo.errors import UsageError
 from model_zoo.manifest import Input, ModelSpec, SoundInput
 from model_zoo.ops.geometry import place
@@ -38,7 +39,7 @@ Rows = Frames | SoundWindows | Texts
 def frames_of(folder: Path, spec: ModelSpec, most: int) -> Rows:
     """Return at most `most` rows as the domain gives them to the network, spread over the files of a folder."""
     if spec.text is not None:
-        return Texts(tokenizer(spec)(_lines(folder, spec, most)))
+        return Texts(tokenizer(spec, folder_of(spec))(_lines(folder, spec, most)))
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not files:
         raise UsageError(f"{folder}: no video, picture or sound in it to try {spec.name} on")

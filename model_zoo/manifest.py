@@ -237,6 +237,12 @@ class ModelSpec(WeightFile):
             raise ManifestError(f"[{self.name}] needs the table `text`: {self.domain}.{self.role} is given text")
         return self.text
 
+    def vocabulary_path(self, folder: Path | None) -> Path:
+        """Return where the vocabulary is: among its own files, which lie in `folder`, else beside the manifest."""
+        name = self.reads().vocabulary_file
+        own = name in {file.file_name for file in self.further_files}
+        return (folder if folder is not None and own else self.manifest.parent) / name
+
     def hears(self) -> SoundInput:
         """Return what sound it takes; raises ManifestError for a network that sees."""
         if self.sound is None:

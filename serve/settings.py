@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(20.0, ge=0, description="how long work may go on after SIGTERM until it is cut short")
     pictures_at_once: int = Field(16, ge=1, le=256, description="requests for pictures that are worked on at once")
     videos_at_once: int = Field(2, ge=1, le=64, description="requests for video and sound that are worked on at once")
-    most_waiting: int = Field(32, ge=0, le=10_000, description="requests of each kind that may wait; more get 503")
+    most_waiting: int = Field(16, ge=0, le=10_000, description="requests of each kind that may wait; more get 503")
 
     fetch_from: Annotated[tuple[str, ...], NoDecode] = Field(
         (),

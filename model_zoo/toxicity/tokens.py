@@ -25,16 +25,13 @@ def tokenizer(spec: ModelSpec, folder: Path | None = None) -> Tokenize:
 
     Raises ManifestError for a vocabulary that cannot be used.
     """
-    taken = spec.reads()
-    fetched = folder is not None and taken.vocabulary_file in {file.file_name for file in spec.further_files}
-    return _tokenizer(taken, folder if folder is not None and fetched else spec.manifest.parent)
+    return _tokenizer(spec.reads(), spec.vocabulary_path(folder))
 
 
 @cache
-def _tokenizer(taken: TextInput, folder: Path) -> Tokenize:
+def _tokenizer(taken: TextInput, path: Path) -> Tokenize:
     from tokenizers import Tokenizer  # images without this domain do not have it
 
-    path = folder / taken.vocabulary_file
     try:
         if taken.tokenizer == "words":
             return _words(path, taken)

@@ -229,7 +229,7 @@ def test_c29_metrics_count_requests_and_end_in_units(http: httpx.Client) -> None
     assert post(http, CLIP.read_bytes(), "video/mp4").status_code == 200
     text = http.get("/metrics").text
     assert float(re.search(r"^reelwarden_media_seconds_total (\S+)", text, re.MULTILINE)[1]) > 5
-    assert "reelwarden_batch_rows_bucket" in text
+    assert "# TYPE reelwarden_batch_rows histogram" in text
     assert 'reelwarden_requests_total{route="/ping",status="200"}' in text
     names = set(re.findall(r"^# TYPE (reelwarden_\S+)", text, re.MULTILINE))
     assert len(names) > 5
