@@ -17,12 +17,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from export.conversion import GOLDEN
+from export.conversion import GOLDEN, ROWS
 from export.samples import frames_of
 from model_zoo.manifest import load
 
 SEED = 7
-PICTURES = 12
+PICTURES = ROWS  # all that precisions are compared on: others would make it say thousands of things
 COCO_COLUMNS = 91  # of one anchor; the first is the background
 Layers = Sequence[Any]
 
