@@ -62,6 +62,7 @@ docs: .venv/dev-ready            ## write the generated pages anew
 	@$(RUN)/python -m tools.settings_page
 	@$(RUN)/python -m tools.benchmarks_page
 	@$(RUN)/python -m tools.tensorrt_page
+	@$(RUN)/python -m tools.export_page
 	@$(RUN)/python -m tools.decoders_page
 	@$(RUN)/python -m tools.policy_page
 	@$(RUN)/python -m tools.formats_page

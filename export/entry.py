@@ -40,10 +40,11 @@ def derived(spec: ModelSpec, precision: str, folder: Path) -> ModelSpec:
     update |= {"default": False, "upstream_quality": (), "conversion": None, "labels_file": "", "further_files": ()}
     if spec.text is not None:
         vocabulary = spec.vocabulary_path(folder_of(spec))
-        beside = folder / vocabulary.name
+        own = vocabulary.parent != spec.manifest.parent  # many models call theirs tokenizer.json
+        beside = folder / (f"{spec.name}.{vocabulary.name}" if own else vocabulary.name)
         if not (beside.exists() and beside.samefile(vocabulary)):
             shutil.copyfile(vocabulary, beside)
-        update["text"] = spec.text.model_copy(update={"vocabulary_file": vocabulary.name})
+        update["text"] = spec.text.model_copy(update={"vocabulary_file": beside.name})
     return spec.model_copy(update=update)
 
 

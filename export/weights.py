@@ -1,4 +1,4 @@
-"""Where the weights of models lie that are exported, as serving has it."""
+"""The weights of models that are exported: from the folders of serving, and through the same licence gate."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
+from model_zoo.licences import check_licence
 from model_zoo.manifest import ModelSpec
 from model_zoo.weights import WeightPlaces, ensure
 
@@ -14,11 +15,14 @@ from model_zoo.weights import WeightPlaces, ensure
 def places() -> WeightPlaces:
     """Return where weights lie, and where what is exported for serving is kept."""
     cache = os.environ.get("REELWARDEN_CACHE") or platformdirs.user_cache_path("reelwarden")
-    return WeightPlaces(Path("/opt/ml/model"), Path(cache), offline=False)
+    model_folder = Path(os.environ.get("REELWARDEN_MODEL_DIR", "/opt/ml/model"))
+    offline = os.environ.get("REELWARDEN_OFFLINE", "").lower() in {"1", "true", "yes", "on"}
+    return WeightPlaces(model_folder, Path(cache), offline)
 
 
 def weights_of(spec: ModelSpec) -> Path:
-    """Return the checked file of a model, fetched if it is not there."""
+    """Return the checked file of a model, fetched if it is not there; raises LicenceError as serving does."""
+    check_licence(spec, os.environ.get("REELWARDEN_LICENCES", "permissive"))
     return ensure(spec, places())
 
 

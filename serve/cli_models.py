@@ -29,6 +29,7 @@ from model_zoo.weights import WeightPlaces, ensure_all, locate
 from model_zoo.weights import verify as verify_weights
 from serve.settings import Settings, load_settings
 
+_PIPED_COLUMNS = 200  # of a table that is no terminal's: nothing is broken into lines
 app = typer.Typer(no_args_is_help=True)
 
 Names = Annotated[
@@ -45,7 +46,9 @@ def list_models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON
     if as_json:
         typer.echo(json.dumps([_facts(spec, settings) for spec in specs], indent=2))
         return
-    table = Table("", "model", "domain.role", "licence", "MB", "weights", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for title in ("", "model", "domain.role", "licence", "MB", "weights"):
+        table.add_column(title, overflow="fold")
     for spec in specs:
         if not accepts_licence(spec, settings.licences):
             state = "refused"
@@ -54,7 +57,9 @@ def list_models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON
         mark = "*" if spec.default else ""
         size = f"{spec.total_bytes / 1e6:.1f}"
         table.add_row(mark, spec.name, f"{spec.domain}.{spec.role}", spec.licence.weights, size, state)
-    Console().print(table)
+    console = Console()
+    console.width = console.width if console.is_terminal else max(console.width, _PIPED_COLUMNS)
+    console.print(table)
     typer.echo("* fills its role by default", err=True)
 
 

@@ -136,11 +136,11 @@ async def _uploaded(service: Service, request: Request, ends: Ends, media_type: 
     intake.check_length(request, most_bytes)
     with upload_file(media_type) as path:
         if form:
-            name, options = await intake.save_form(request, path, most_bytes)
+            name, options = await intake.save_form(request, path, most_bytes, ends.left_seconds)
             job = _job(service, request, options, ends)
         else:
             job = _job(service, request, intake.options_said(request), ends)
-            await save(request.stream(), path, most_bytes)
+            await save(request.stream(), path, most_bytes, ends.left_seconds)
             name = path.name
         lane = service.pictures if intake.is_quick_file(path) else service.videos
         try:
@@ -154,7 +154,7 @@ async def _uploaded(service: Service, request: Request, ends: Ends, media_type: 
 
 async def _named(service: Service, request: Request, ends: Ends) -> Response:
     """Answer for media that the body names."""
-    named = named_of(await whole(request.stream(), MOST_JSON_BYTES))
+    named = named_of(await whole(request.stream(), MOST_JSON_BYTES, ends.left_seconds))
     job = _job(service, request, named.options, ends)
     content = await service.worked(service.videos, request, ends, lambda: service.answer_named(job, named.media))
     return Response(content, headers={"Content-Type": job.output.content_type})
@@ -162,7 +162,7 @@ async def _named(service: Service, request: Request, ends: Ends) -> Response:
 
 async def _lines(service: Service, request: Request) -> Response:
     """Answer every line with a line, in order and as soon as it is there; one that fails gets its error."""
-    text = await whole(request.stream(), MOST_LINES_BYTES)
+    text = await whole(request.stream(), MOST_LINES_BYTES, service.ends().left_seconds)
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
         raise EmptyBodyError("there is no line with media in the body")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 REAL_TIME_SECONDS = 60.0  # what SageMaker waits for an answer
 BATCH_SECONDS = 3600.0
 MOST_CONNECTIONS = 2000
+MOST_DESCRIPTORS = 16_384
 ANSWER_SECONDS = 5.0  # after work was cut short, for its answers to be sent
 SWITCH_SECONDS = 0.001  # a worker that computes in Python lets the event loop go on after so long; Python's own is 5 ms
 
@@ -35,6 +37,7 @@ def run_server(settings: Settings) -> int:
     batch = os.environ.get("SAGEMAKER_BATCH", "").lower() == "true"
     deadline_seconds = settings.deadline_seconds or (BATCH_SECONDS if batch else REAL_TIME_SECONDS)
     sys.setswitchinterval(SWITCH_SECONDS)
+    _raise_descriptors()
     service = Service(settings, deadline_seconds)
     server = _Server(service)
     server.run()
@@ -43,6 +46,14 @@ def run_server(settings: Settings) -> int:
         sys.stderr.flush()
         os._exit(server.exit_code)
     return server.exit_code
+
+
+def _raise_descriptors() -> None:
+    """Allow as many open files and connections as the system lets us: the usual 1,024 are fewer than may wait."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class _Server(uvicorn.Server):

@@ -110,6 +110,9 @@ def detector_of(spec: ModelSpec) -> Detector:
     """Return how a detector is read; raises ManifestError for a decoder that faces do not have."""
     if spec.decoder not in DETECTORS:
         raise foreign(spec, DETECTORS)
+    sides = spec.sees().width, spec.sees().height
+    if DETECTORS[spec.decoder].mouth_corners and any(not side or side % STRIDES[-1] for side in sides):
+        raise ManifestError(f"[{spec.name}] {spec.decoder} needs sides in multiples of {STRIDES[-1]}, not {sides}")
     return DETECTORS[spec.decoder]
 
 

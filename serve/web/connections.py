@@ -12,13 +12,14 @@ MOST_HEADER_BYTES = 32_768
 
 
 class PatientConnection(HttpToolsProtocol):
-    """uvicorn's connection, with limits on a header: the time from its first byte to its last, and its bytes.
+    """uvicorn's connection, with limits on a header, and on what follows a body: its time and its bytes.
 
     The parser is the one in C: an overloaded server mostly reads what it refuses.
     """
 
     _header_timer: asyncio.TimerHandle | None = None
-    _header_bytes: int | None = None  # of the chunks after the one that it began in; None outside of a header
+    _field_bytes = 0  # of the names and values of this message
+    _unread_bytes = 0  # that came since a message began or a piece of its body was here, by chunks
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first header."""
@@ -27,24 +28,41 @@ class PatientConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes in; between requests they must make a whole header in time."""
-        if self._header_bytes is not None:
-            self._header_bytes += len(data)
+        self._unread_bytes += len(data)
         super().data_received(data)
-        if self._header_bytes is not None and self._header_bytes > MOST_HEADER_BYTES:
+        if self._unread_bytes > MOST_HEADER_BYTES and not self.transport.is_closing():
             self.send_400_response("The header is too long.")
         self._watch_header()
 
     def on_message_begin(self) -> None:
         """Begin a header."""
-        self._header_bytes = 0
+        self._field_bytes = self._unread_bytes = 0
         super().on_message_begin()
 
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the address in."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field in, of the header or after a body in chunks."""
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        """End a header; one that is too long ends the connection with a 400."""
-        self._header_bytes = None
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MOST_HEADER_BYTES:
-            raise httptools.HttpParserError("the header is too long")
+        """End a header."""
+        self._unread_bytes = 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body in."""
+        self._unread_bytes = 0
+        super().on_body(body)
+
+    def _count(self, size: int) -> None:
+        self._field_bytes += size
+        if self._field_bytes > MOST_HEADER_BYTES:
+            raise httptools.HttpParserError("the header is too long")  # ends the connection with a 400
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timer."""

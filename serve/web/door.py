@@ -8,11 +8,13 @@ first bytes tell what it wants; what is handed over is as the client sent it.
 from __future__ import annotations
 
 import logging
+import re
 import selectors
 import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import copy_context
 from http import HTTPStatus
 from time import monotonic, sleep
 
@@ -28,6 +30,7 @@ REST_SECONDS = 0.2  # where the system has no more descriptors
 _TICK_SECONDS = 1.0
 _PING = b"GET /ping HTTP/1.1\r\n"
 _END = b"\r\n\r\n"
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110's; anything else is the parser's to refuse
 _WITH_BODY = {b"content-length", b"transfer-encoding"}  # read by the event loop, which has a parser
 
 
@@ -65,7 +68,7 @@ class Door:
             for each in ready:
                 if each is self._listener:
                     self._accept()
-                elif isinstance(each, socket.socket):
+                elif isinstance(each, socket.socket) and each in self._until:
                     self._look(each)
             now = monotonic()
             for late in [waiting for waiting, until in self._until.items() if until < now]:
@@ -85,27 +88,35 @@ class Door:
             sleep(REST_SECONDS)
             return
         if len(self._until) >= MOST_WAITING:
+            self._forget(next(iter(self._until))).close()  # who came first has been silent for longest
+        try:
+            connection.setblocking(False)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does it for its own alone
+            self._selector.register(connection, selectors.EVENT_READ)
+        except OSError as error:
+            log.warning("a connection cannot be served: %s", error.strerror)
             connection.close()
             return
-        connection.setblocking(False)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does it for what it accepts alone
         self._until[connection] = monotonic() + MOST_HEADER_SECONDS
-        self._selector.register(connection, selectors.EVENT_READ)
         self._look(connection)  # most have said what they want by now
 
     def _look(self, connection: socket.socket) -> None:
+        """Find out what a connection wants; whatever goes wrong costs that connection alone."""
         try:
             head = connection.recv(MOST_HEADER_BYTES, socket.MSG_PEEK)
+            if not head:
+                self._forget(connection).close()
+            elif (fields := _ping_fields(head)) is None:
+                self._hand_over(self._forget(connection))
+            else:  # in a context of its own: the id of this request is nobody else's
+                copy_context().run(self._answer, connection, head.index(_END) + len(_END), fields)
         except BlockingIOError:
             return
-        except OSError:
-            head = b""
-        if not head:
-            self._forget(connection).close()
-        elif (fields := _ping_fields(head)) is None:
-            self._hand_over(self._forget(connection))
-        else:
-            self._answer(connection, head.index(_END) + len(_END), fields)
+        except Exception as error:
+            if not isinstance(error, OSError):
+                log.exception("a connection was dropped")
+            if connection in self._until:
+                self._forget(connection).close()
 
     def _answer(self, connection: socket.socket, header_bytes: int, fields: dict[bytes, bytes]) -> None:
         start_seconds = monotonic()
@@ -116,11 +127,9 @@ class Door:
         named += [(b"content-type", b"application/json")] if body else []
         named += [] if stays else [(b"connection", b"close")]
         lines = [b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode()), *map(b": ".join, named)]
-        try:
-            connection.recv(header_bytes)
-            connection.send(b"\r\n".join([*lines, b"", body]))  # far less than a socket's buffer
-        except OSError:
-            stays = False
+        told = b"\r\n".join([*lines, b"", body])
+        connection.recv(header_bytes)
+        stays &= connection.send(told) == len(told)  # less is sent to a client alone that asks on and reads nothing
         tell("GET", "/ping", status, monotonic() - start_seconds, body_bytes=0)
         if stays:
             self._until[connection] = monotonic() + MOST_HEADER_SECONDS
@@ -140,4 +149,5 @@ def _ping_fields(head: bytes) -> dict[bytes, bytes] | None:
     lines = head[len(_PING) : head.index(_END)].split(b"\r\n")
     pairs = [line.partition(b":") for line in lines if line]
     fields = {name.lower(): value.strip() for name, colon, value in pairs if colon}
-    return None if len(fields) < len(pairs) or _WITH_BODY & set(fields) else fields
+    plain = all(colon and _TOKEN.fullmatch(name) and b"\n" not in value + name for name, colon, value in pairs)
+    return fields if plain and len(fields) == len(pairs) and not _WITH_BODY & set(fields) else None

@@ -18,7 +18,7 @@ from serve.shown import shown
 from serve.web.options import Options, options_of
 from serve.web.refusals import EmptyBodyError, UnknownTypeError, UnreadableRequestError
 from serve.web.tracing import ATTRIBUTES
-from serve.web.uploads import check_size, patient
+from serve.web.uploads import Left, check_size, patient
 
 Kind = Literal["media", "json", "lines", "form"]
 
@@ -83,9 +83,9 @@ def options_said(request: Request) -> Options:
     return options_of(request.query_params, request.headers.get(ATTRIBUTES))
 
 
-async def save_form(request: Request, path: Path, most_bytes: int) -> tuple[str, Options]:
+async def save_form(request: Request, path: Path, most_bytes: int, left_seconds: Left) -> tuple[str, Options]:
     """Write the file of a browser's form to `path`; return its name and what the other fields ask for."""
-    chunks = _within(request.stream(), most_bytes)
+    chunks = _within(request.stream(), most_bytes, left_seconds)
     parser = MultiPartParser(request.headers, chunks, max_files=1, max_fields=len(Options.model_fields))
     try:
         form = await parser.parse()
@@ -104,9 +104,9 @@ async def save_form(request: Request, path: Path, most_bytes: int) -> tuple[str,
         await form.close()
 
 
-async def _within(chunks: AsyncIterator[bytes], most_bytes: int) -> AsyncGenerator[bytes, None]:
+async def _within(chunks: AsyncIterator[bytes], most_bytes: int, left_seconds: Left) -> AsyncGenerator[bytes, None]:
     size = 0
-    async for chunk in patient(chunks):
+    async for chunk in patient(chunks, left_seconds):
         size += len(chunk)
         check_size(size, most_bytes)
         yield chunk

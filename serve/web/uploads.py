@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +13,8 @@ from typing import BinaryIO
 from starlette.requests import ClientDisconnect
 
 from serve.web.refusals import ClientLeftError, EmptyBodyError, NoRoomError, SlowBodyError, TooLargeError
+
+Left = Callable[[], float]  # seconds to the deadline
 
 BLOCK_BYTES = 1 << 20  # of a body are in memory at a time
 MOST_IDLE_SECONDS = 20.0  # a client may send nothing
@@ -62,12 +64,12 @@ def upload_file(media_type: str | None) -> Iterator[Path]:
         yield Path(folder, "upload" + SUFFIXES.get(media_type or "", ""))
 
 
-async def save(chunks: AsyncIterator[bytes], path: Path, most_bytes: int) -> int:
+async def save(chunks: AsyncIterator[bytes], path: Path, most_bytes: int, left_seconds: Left) -> int:
     """Write a body to `path` and return its size; raises the refusal of what is empty, too large or too slow."""
     size = 0
     block = bytearray()
     with _room(), path.open("wb") as file:
-        async for chunk in patient(chunks):
+        async for chunk in patient(chunks, left_seconds):
             size += len(chunk)
             check_size(size, most_bytes)
             block += chunk
@@ -79,10 +81,10 @@ async def save(chunks: AsyncIterator[bytes], path: Path, most_bytes: int) -> int
     return size
 
 
-async def whole(chunks: AsyncIterator[bytes], most_bytes: int) -> bytes:
+async def whole(chunks: AsyncIterator[bytes], most_bytes: int, left_seconds: Left) -> bytes:
     """Return a small body; raises as `save`."""
     block = bytearray()
-    async for chunk in patient(chunks):
+    async for chunk in patient(chunks, left_seconds):
         block += chunk
         check_size(len(block), most_bytes)
     if not block:
@@ -90,15 +92,18 @@ async def whole(chunks: AsyncIterator[bytes], most_bytes: int) -> bytes:
     return bytes(block)
 
 
-async def patient(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Pass on what comes; raises SlowBodyError where nothing comes, ClientLeftError where the client is gone."""
+async def patient(chunks: AsyncIterator[bytes], left_seconds: Left) -> AsyncIterator[bytes]:
+    """Pass on what comes; raises SlowBodyError where nothing or too little comes, ClientLeftError for a client gone."""
     while True:
+        left = left_seconds()
         try:
-            async with asyncio.timeout(MOST_IDLE_SECONDS):
+            async with asyncio.timeout(min(left, MOST_IDLE_SECONDS)):
                 chunk = await anext(chunks)
         except StopAsyncIteration:
             return
         except TimeoutError:
+            if left < MOST_IDLE_SECONDS:
+                raise SlowBodyError("the body was not here before the deadline; send it faster, or run a job") from None
             raise SlowBodyError(f"nothing of the body came for {MOST_IDLE_SECONDS:g} s; send it again") from None
         except ClientDisconnect:
             raise ClientLeftError("the client left before its body was here") from None

@@ -213,6 +213,14 @@ def test_odd_requests_are_refused_and_the_server_goes_on(server: Server) -> None
     assert server.ping() == 200
 
 
+def test_what_follows_a_body_in_chunks_is_limited_too(server: Server) -> None:
+    head = b"POST /invocations HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n"
+    body = b"1\r\na\r\n0\r\n"
+    for trailers in (b"X: aaaaaaaa\r\n" * 200_000, b"X: " + b"a" * 2_000_000):
+        assert b" 200 " not in raw(server, head + body + trailers)
+    assert server.ping() == 200
+
+
 def test_a_header_that_never_ends_is_given_up(server: Server) -> None:
     start = time.monotonic()
     assert raw(server, b"GET /ping HTTP/1.1\r\nHost: a\r\n") == b""

@@ -13,6 +13,7 @@ import pytest
 
 from images.catalog import Image, images
 from serve.version import VERSION
+from tests.archives import unpack
 from tests.conftest import MEDIA, ROOT
 from tests.image_runs import HARDENED, Container, Fence, fence, files_below, name_of, run, running
 
@@ -87,7 +88,7 @@ def check_logs(logs: str, report: dict[str, object]) -> None:
 @each_image
 def test_c36_as_root_on_a_writable_disk_it_writes_to_tmp_alone(image: Image, fenced: Fence, tmp_path: Path) -> None:
     with tarfile.open(ROOT / "out" / "images" / image.name / "weights.tar.gz") as packed:
-        packed.extractall(tmp_path)  # noqa: S202 - as SageMaker does with a model.tar.gz
+        unpack(packed, tmp_path)  # as SageMaker does with a model.tar.gz
     before = files_below(tmp_path)
     with running(name_of(image), (fenced.option, f"--volume={tmp_path}:/opt/ml/model")) as container:
         container.wait_until_ready()

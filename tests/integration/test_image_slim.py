@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from images.catalog import images
+from tests.archives import unpack
 from tests.conftest import MEDIA, ROOT
 from tests.image_runs import FLAVOR, HARDENED, Fence, fence, files_below, run, running
 
@@ -54,7 +55,7 @@ def test_with_the_weights_of_a_model_tar_gz_it_answers_as_the_image_that_has_the
     packed = tmp_path / "model.tar.gz"
     run(sys.executable, "-m", "serve", "models", "pack", "--domain", LABELS.name, "--out", str(packed))
     with tarfile.open(packed) as archive:
-        archive.extractall(folder, filter="data")  # as SageMaker does with a model.tar.gz
+        unpack(archive, folder)  # as SageMaker does with a model.tar.gz
     tmp_path.chmod(0o755)
     before, packets = files_below(folder), fenced.attempts()
     model = f"--volume={folder}:/opt/ml/model:ro"

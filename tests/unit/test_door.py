@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
 
+from serve.logs import request_id
 from serve.web import door
 from serve.web.door import Door
 from serve.web.health import State
@@ -25,7 +26,8 @@ class Hall:
         self.let_in: list[socket.socket] = []
         listener = socket.create_server(("127.0.0.1", 0))
         self.address = listener.getsockname()
-        self.door = Door(listener, lambda: self.state, self.let_in.append)
+        self.hand_over: Callable[[socket.socket], object] = self.let_in.append
+        self.door = Door(listener, lambda: self.state, lambda given: self.hand_over(given))
 
     def connect(self) -> socket.socket:
         """Come to the door."""
@@ -94,6 +96,9 @@ def test_an_id_of_the_client_comes_back_and_close_closes(hall: Hall) -> None:
         b"HEAD /ping HTTP/1.1\r\n\r\n",
         b"GET /ping HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc",
         b"GET /ping HTTP/1.1\r\nno field\r\n\r\n",
+        b"GET /ping HTTP/1.1\r\nContent-Length : 3\r\n\r\nabc",
+        b"GET /ping HTTP/1.1\r\nX: a\nContent-Length: 3\r\n\r\nabc",
+        b"GET /ping HTTP/1.1\r\nX: a\r\n Transfer-Encoding: chunked\r\n\r\n0",
         b"GET /ping HTTP/1.1\r\nHost: a",
         b"\x16\x03\x01 no HTTP at all",
     ],
@@ -122,12 +127,39 @@ def test_who_says_nothing_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
     hall.door.close()
 
 
-def test_no_more_than_so_many_wait_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_too_many_wait_in_silence_the_first_of_them_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(door, "MOST_WAITING", 2)
     hall = Hall()
-    with hall.connect(), hall.connect(), hall.connect() as third:
-        assert third.recv(1) == b""
+    with hall.connect() as first, hall.connect(), hall.connect() as third:
+        assert first.recv(1) == b""
+        third.sendall(PING)
+        assert said(third)[0] == b"HTTP/1.1 200 OK"
     hall.door.close()
+
+
+def test_a_connection_that_cannot_be_served_costs_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    hall = Hall()
+    monkeypatch.setattr(door, "pinged", lambda _state: 1 / 0)
+    with hall.connect() as unlucky:
+        unlucky.sendall(PING)
+        with suppress(ConnectionResetError):
+            assert unlucky.recv(1) == b""
+    monkeypatch.undo()
+    with hall.connect() as connection:
+        connection.sendall(PING)
+        assert said(connection)[0] == b"HTTP/1.1 200 OK"
+    hall.door.close()
+
+
+def test_the_id_of_a_ping_is_nobody_elses(hall: Hall) -> None:
+    with hall.connect() as connection:
+        connection.sendall(b"GET /ping HTTP/1.1\r\nX-Request-Id: mine-7\r\n\r\n")
+        said(connection)
+        seen: list[str | None] = []
+        hall.hand_over = lambda given: (seen.append(request_id.get()), hall.let_in.append(given))
+        connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        hall.guest().close()
+    assert seen == [None]
 
 
 def test_a_closed_door_accepts_nobody_and_drops_who_waits(hall: Hall) -> None:

@@ -13,6 +13,7 @@ import pytest
 from model_zoo.manifest import ModelSpec
 from model_zoo.packing import pack
 from model_zoo.weights import WeightPlaces, ensure, ensure_all, licence_texts
+from tests.archives import unpack
 from tests.unit.weights_fixtures import CONTENT, places_in, tiny, tiny_with_tokenizer
 
 
@@ -57,7 +58,7 @@ def test_a_bundle_holds_the_further_files_of_a_model(tmp_path: Path) -> None:
     spec = tiny_with_tokenizer(tmp_path, "all.zip", b"{}")
     with tarfile.open(packed([spec], tmp_path / "a")) as bundle:
         assert {"tiny/tiny.onnx", "tiny/tokenizer.json"} <= set(bundle.getnames())
-        bundle.extractall(tmp_path / "unpacked")  # noqa: S202 - made above
+        unpack(bundle, tmp_path / "unpacked")
     (tmp_path / "all.zip").unlink()
     path = ensure(spec, WeightPlaces(tmp_path / "unpacked", tmp_path / "no", offline=True))
     assert path == tmp_path / "unpacked" / "tiny" / "tiny.onnx"
