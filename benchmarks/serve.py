@@ -151,6 +151,7 @@ def overload(pid: int, full: dict[str, float], alone: dict[str, float]) -> dict[
         "overload p99 / one client p99": round(over["p99_seconds"] / alone["p99_seconds"], 2),
         "ping under overload, seconds": {"p50": share(pings, 0.5), "p99": share(pings, 0.99), "count": len(pings)},
         "memory MiB before and after overload": [before_mib, memory_mib(pid)],
+        "memory MiB at most, since the start": memory_mib(pid, "VmHWM"),
     }
 
 
@@ -191,10 +192,10 @@ def share(values: Sequence[float], part: float) -> float:
     return round(ordered[min(len(ordered) - 1, int(part * len(ordered)))], 3) if ordered else float("nan")
 
 
-def memory_mib(pid: int) -> int:
-    """Return the resident memory of a process."""
+def memory_mib(pid: int, figure: str = "VmRSS") -> int:
+    """Return the resident memory of a process: now, or with VmHWM the most it ever was."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmRSS"))
+    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith(figure))
 
 
 def main() -> None:
