@@ -62,8 +62,23 @@ class GraphBuilder:
             )
         return self.node("Cast", [self.constant(values.astype(np.float16))], {"to": TensorProto.FLOAT})
 
+    def fine_weight(self, values: NDArray[np.floating[Any]], axis: int) -> str:
+        """Store a large tensor in 16 bits as `weight` does, but some four times as exactly: whole numbers by channel.
+
+        `axis` is that of the channels; each has the scale that its largest value needs.
+        """
+        if values.size < SMALL_ELEMENTS:
+            return self.constant(values.astype(np.float32))
+        others = tuple(other for other in range(values.ndim) if other != axis)
+        scale = np.abs(values).max(axis=others, keepdims=True) / np.iinfo(np.int16).max
+        codes = np.rint(values / np.where(scale, scale, 1)).astype(np.int16)
+        return self.coded_weight(codes, 0.0, scale)
+
     def coded_weight(
-        self, codes: NDArray[np.uint8] | NDArray[np.int8], zero: float, scale: NDArray[np.floating[Any]]
+        self,
+        codes: NDArray[np.uint8] | NDArray[np.int8] | NDArray[np.int16],
+        zero: float,
+        scale: NDArray[np.floating[Any]],
     ) -> str:
         """Store a tensor as bytes, to be spread to `(codes - zero) * scale` (and folded) when the file is loaded."""
         spread = self.node("Cast", [self.constant(codes)], {"to": TensorProto.FLOAT})

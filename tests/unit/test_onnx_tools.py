@@ -123,3 +123,16 @@ def test_every_file_of_weights_is_the_one_its_facts_describe(facts: Path) -> Non
     assert (hashlib.sha256(content).hexdigest(), len(content)) == (described["sha256"], described["size_bytes"])
     assert facts.with_suffix(".LICENSE.txt").exists()
     assert (facts.parents[3] / described["recipe"]).exists()
+
+
+def test_a_fine_weight_takes_16_bits_too_and_is_nearer_than_float16(pixels: np.ndarray) -> None:
+    weights = np.random.default_rng(5).normal(size=(48, 64)) * np.geomspace(1e-3, 50, 64)
+    weights[:, 7] = 0.0
+    graph = GraphBuilder("fine")
+    value = graph.node("Flatten", [graph.picture(mean=(0.0, 0.0, 0.0), deviation=(255.0, 255.0, 255.0))])
+    graph.node("MatMul", [value, graph.fine_weight(weights, axis=1)], output="scores")
+    model = graph.model([pixels_input(4)], [float_output("scores", 64)], {})
+    wanted = pixels.transpose(0, 3, 1, 2).reshape(5, 48) / 255 @ weights
+    half = pixels.transpose(0, 3, 1, 2).reshape(5, 48) / 255 @ weights.astype(np.float16).astype(np.float64)
+    assert onnx.TensorProto.INT16 in {weight.data_type for weight in model.graph.initializer}
+    assert np.abs(answers(model, pixels) - wanted).max() < np.abs(half - wanted).max() / 2
