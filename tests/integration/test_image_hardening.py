@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -119,7 +120,7 @@ def test_the_fence_counts_what_wants_out(fenced: Fence) -> None:
     assert fenced.attempts() > before
 
 
-@pytest.mark.parametrize("image", [BY_NAME["shots"]], ids=["shots"])
+@each_image
 def test_c37_sagemaker_may_choose_the_port(image: Image, fenced: Fence) -> None:
     options = (*HARDENED, fenced.option, "--env=SAGEMAKER_BIND_TO_PORT=9123")
     with running(name_of(image), options) as container:
@@ -128,11 +129,27 @@ def test_c37_sagemaker_may_choose_the_port(image: Image, fenced: Fence) -> None:
         run("docker", "exec", container.id, "reelwarden", "healthcheck")
 
 
-@pytest.mark.parametrize("image", [BY_NAME["shots"]], ids=["shots"])
+@each_image
 def test_c38_an_unknown_command_ends_with_64(image: Image) -> None:
     done = run("docker", "run", "--rm", "--network=none", name_of(image), "train", check=False)
     assert done.returncode == 64
     assert "serve" in done.stderr
+
+
+@each_image
+def test_c05_no_ping_takes_2_s_while_it_starts(image: Image, fenced: Fence) -> None:
+    taken, status = [], 0
+    with running(name_of(image), (*HARDENED, fenced.option)) as container:
+        while status != httpx.codes.OK:
+            start = time.monotonic()
+            try:
+                status = httpx.get(f"{container.url}/ping", timeout=30, trust_env=False).status_code
+            except httpx.ConnectError:  # nobody listens yet
+                assert container.state()["Running"], container.logs()
+                continue
+            taken.append(time.monotonic() - start)
+            time.sleep(0.02)
+    assert max(taken) < 2
 
 
 @pytest.mark.parametrize("image", [BY_NAME["labels"]], ids=["labels"])
