@@ -114,6 +114,11 @@ def similarity(points: NDArray[np.floating], others: NDArray[np.floating]) -> Af
 def chip(pyramid: Pyramid, points: NDArray[np.float64]) -> Picture:
     """Cut out the upright chip (150, 150, 3) of a face with these five points (5, 2)."""
     target = (MEAN_FACE + CHIP_PADDING) / (1 + 2 * CHIP_PADDING) * CHIP_SIDE
+    return cut(pyramid, points, target, CHIP_SIDE)
+
+
+def cut(pyramid: Pyramid, points: NDArray[np.float64], target: NDArray[np.float64], side: int) -> Picture:
+    """Cut out a square (S, S, 3) in which points (P, 2) come nearest to where they are wanted."""
     onto_chip = similarity(points, target)
     back = np.linalg.inv(onto_chip[:, :2])
-    return warp(pyramid, np.column_stack([back, -back @ onto_chip[:, 2]]), CHIP_SIDE, CHIP_SIDE)
+    return warp(pyramid, np.column_stack([back, -back @ onto_chip[:, 2]]), side, side)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.faces.alignment import similarity
+from model_zoo.faces.alignment import cut
 from model_zoo.faces.detectors import foreign
 from model_zoo.manifest import ModelSpec
-from model_zoo.ops.image import Picture, Pyramid, warp
+from model_zoo.ops.image import Picture, Pyramid
 
 ARCFACE_SIDE = 112
 # Where InsightFace's and OpenCV's networks want the eyes at picture left and right, the tip of the nose, and the
@@ -60,9 +60,7 @@ def arcface_chip(pyramid: Pyramid, spots: Spots) -> Picture:
     target = ARCFACE_POINTS
     if not spots.mouth_corners:
         target = np.vstack([target[:3], target[3:].mean(axis=0)])
-    onto_chip = similarity(spots.keypoints[order], target)
-    back = np.linalg.inv(onto_chip[:, :2])
-    return warp(pyramid, np.column_stack([back, -back @ onto_chip[:, 2]]), ARCFACE_SIDE, ARCFACE_SIDE)
+    return cut(pyramid, spots.keypoints[order], target, ARCFACE_SIDE)
 
 
 EMBEDDERS: Mapping[str, Embedder] = {

@@ -16,6 +16,7 @@ from export.parity import compare, decisions
 from export.precisions import feeder
 from export.samples import Texts, feeds, frames_of
 from export.sources.known import SOURCES
+from export.weights import weights_of
 from model_zoo.catalog import catalog
 from model_zoo.errors import LicenceError, UsageError
 from model_zoo.manifest import ModelSpec
@@ -155,3 +156,8 @@ def test_a_source_that_does_not_exist_is_told_with_those_that_do(capsys: pytest.
 def test_a_model_and_a_checkpoint_at_once_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([DETECTOR, "--from", "torchvision:resnet18", "--to", "onnx"]) == UsageError.exit_code
     assert "or a checkpoint with --from" in capsys.readouterr().err
+
+
+def test_what_serving_may_not_use_is_not_exported_either() -> None:
+    with pytest.raises(LicenceError, match="scrfd_500m"):
+        weights_of(find_spec("faces/scrfd_500m"))

@@ -22,6 +22,7 @@ from model_zoo.faces.schema import FacesPart
 from model_zoo.manifest import ModelSpec
 from model_zoo.ops.image import Pyramid
 from model_zoo.values import Tensors
+from serve.backends.onnx import OnnxModel
 from serve.models import Ready, load_models
 from serve.pipeline import Analyzer
 from serve.settings import load_settings
@@ -181,3 +182,23 @@ def test_the_chip_of_arcface_has_the_eyes_where_the_network_expects_them(corners
 def test_every_detector_says_how_far_its_boxes_are_from_those_of_the_landmarks() -> None:
     known = {spec.decoder for spec in catalog() if (spec.domain, spec.role) == ("faces", "detector")}
     assert known == set(DETECTORS)
+
+
+@pytest.mark.parametrize("decoder", ["arcface", "sface"])
+def test_of_the_networks_that_compare_directions_all_embeddings_have_length_1(decoder: str) -> None:
+    said = np.array([[3.0, 4.0], [0.0, 0.0], [-0.1, 0.0]], np.float32)
+    told = EMBEDDERS[decoder].told(said)
+    assert np.linalg.norm(told, axis=1) == pytest.approx([1, 0, 1])
+    assert EMBEDDERS["dlib_face"].told(said) is said
+
+
+def test_a_network_of_one_row_a_time_is_given_one_row_a_time(tmp_path: Path) -> None:
+    spec = spec_of("yunet")
+    outputs = noise(spec.outputs, (1, 1, 4, 10), anchors=1)
+    path = tmp_path / "said.onnx"
+    onnx.save(saying(spec, outputs), path)
+    with ThreadPoolExecutor(4) as executor:
+        model = OnnxModel(spec, path, executor, threads=4)
+        for rows in (1, 3, 5):
+            told = yunet(model.run({spec.input_name: np.zeros((rows, SIDE, SIDE, 3), np.uint8)}), spec)
+            assert told.scores.shape == (rows, 8400)
