@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from model_zoo.faces.gallery import text
-from serve.files import write_atomically
+from serve.files import FOR_OWNER, write_atomically
 from serve.gallery import build
 from serve.settings import load_settings
 
@@ -26,9 +26,11 @@ def build_gallery(
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("gallery.json"),
 ) -> None:
     """Embed the pictures NAME/*.jpg of known people; a picture that does not show one good face is left out."""
-    built = build(folder, load_settings())
-    for reason in built.left_out:
-        typer.echo(f"left out: {reason}", err=True)
-    write_atomically(out, text(built.gallery))
-    facts = built.gallery.facts()
-    typer.echo(f"{out}: {facts.pictures} pictures of {facts.names} people, for {built.gallery.embedder}")
+    made = build(folder, load_settings(), _tell)
+    write_atomically(out, text(made), mode=FOR_OWNER)
+    facts = made.facts()
+    typer.echo(f"{out}: {facts.pictures} pictures of {facts.names} people, for {made.detector} and {made.embedder}")
+
+
+def _tell(picture: Path, _place: str, reason: str) -> None:
+    typer.echo(f"left out: {picture}: {reason}", err=True)

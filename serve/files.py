@@ -23,7 +23,11 @@ def check_writable(folder: Path) -> None:
 SCRAP = ".reelwarden-"  # how the names of half-written files begin; short, as names have a limit
 
 
-def write_atomically(path: Path, text: str, tag: str = "") -> None:
+FOR_ALL = 0o644  # an uploader of another uid must be able to read
+FOR_OWNER = 0o600
+
+
+def write_atomically(path: Path, text: str, tag: str = "", mode: int = FOR_ALL) -> None:
     """Write `text` to `path`, making its folder; an interruption leaves the old file or none.
 
     The text is on the disk when this returns. Only a process that is killed leaves a scrap, a hidden file beside
@@ -38,7 +42,7 @@ def write_atomically(path: Path, text: str, tag: str = "") -> None:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-                os.fchmod(file.fileno(), 0o644)  # mkstemp makes 0600, which an uploader of another uid could not read
+                os.fchmod(file.fileno(), mode)
             scrap.replace(path)
             _sync_folder(path.parent)
         finally:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +22,9 @@ from serve.settings import Settings
 PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
-    """A gallery made of a folder, and why pictures were left out of it."""
-
-    gallery: Gallery
-    left_out: tuple[str, ...]
+# What to do about a picture that cannot be used: its path, which picture of which person it is without a name, and why
+LeftOut = Callable[[Path, str, str], None]
+NAMES_THEM = "`reelwarden gallery build` says which"
 
 
 def find_gallery(settings: Settings, models: Mapping[str, Mapping[str, Ready]]) -> Gallery | None:
@@ -44,48 +40,56 @@ def find_gallery(settings: Settings, models: Mapping[str, Mapping[str, Ready]]) 
         )
     ready = models[faces.DOMAIN.name]
     if not settings.gallery.is_dir():
-        return read(settings.gallery, ready[faces.EMBEDDER].spec)
-    built = _build(settings.gallery, ready, settings)
-    if built.left_out:
-        raise GalleryError(f"{built.left_out[0]}; `reelwarden gallery build` goes on without such pictures")
-    return built.gallery
+        return read(settings.gallery, ready[faces.ROLE].spec, ready[faces.EMBEDDER].spec)
+    return _build(settings.gallery, ready, settings, _refused)
 
 
-def build(folder: Path, settings: Settings) -> Built:
-    """Make a gallery of the folders NAME in `folder`; raises GalleryError for a name without any usable picture."""
+def _refused(picture: Path, place: str, reason: str) -> None:
+    raise GalleryError(f"{picture.parent.parent}: {place}: {reason}; {NAMES_THEM}, and goes on without it")
+
+
+def build(folder: Path, settings: Settings, left_out: LeftOut) -> Gallery:
+    """Make a gallery of the folders NAME in `folder`; raises GalleryError for a person without any usable picture.
+
+    No message of an error says a name, as messages get into logs; `left_out` is told of each picture that is.
+    """
     if not folder.is_dir():
         raise GalleryError(f"{folder}: not a folder; it must hold a folder of pictures for each name")
     with ThreadPoolExecutor(settings.threads, thread_name_prefix="infer") as executor:
-        return _build(folder, load_models([faces.DOMAIN], settings, executor)[faces.DOMAIN.name], settings)
+        return _build(folder, load_models([faces.DOMAIN], settings, executor)[faces.DOMAIN.name], settings, left_out)
 
 
-def _build(folder: Path, models: Mapping[str, Ready], settings: Settings) -> Built:
+def _build(folder: Path, models: Mapping[str, Ready], settings: Settings, left_out: LeftOut) -> Gallery:
     look = recogniser(models[faces.ROLE].loaded(), models[faces.EMBEDDER].loaded())
-    named: dict[str, dict[str, NDArray[np.float32]]] = {}
-    left_out: list[str] = []
-    for name, pictures in _people(folder).items():
+    people: dict[str, dict[str, NDArray[np.float32]]] = {}
+    named = _people(folder)
+    for number, (name, pictures) in enumerate(named.items(), 1):
+        person = f"person {number} of {len(named)}"
         embeddings: dict[str, NDArray[np.float32]] = {}
-        for picture in pictures:
+        for index, picture in enumerate(pictures, 1):
             try:
                 embeddings[picture.name] = _embedding(picture, look, settings)
             except (GalleryError, MediaError) as error:
-                left_out.append(f"{picture}: {error}")
+                left_out(picture, f"picture {index} of {person}", str(error))
         if not embeddings:
-            raise GalleryError(f"{folder / name}: no picture can be used: {left_out[-1]}")
-        named[name] = embeddings
-    return Built(make(models[faces.EMBEDDER].spec, named), tuple(left_out))
+            raise GalleryError(f"{folder}: {person}: no picture can be used; {NAMES_THEM}")
+        people[name] = embeddings
+    return make(models[faces.ROLE].spec, models[faces.EMBEDDER].spec, people)
 
 
 def _people(folder: Path) -> dict[str, Sequence[Path]]:
-    """Return the pictures of each name; raises GalleryError where there are none."""
-    people: dict[str, Sequence[Path]] = {}
-    for place in sorted(path for path in folder.iterdir() if path.is_dir()):
-        pictures = sorted(path for path in place.iterdir() if path.suffix.lower() in PICTURES)
-        if not pictures:
-            raise GalleryError(f"{place}: no picture in it; accepted are {', '.join(sorted(PICTURES))}")
-        people[place.name] = pictures
-    if not people:
+    """Return the pictures of each name, in the order of the names; raises GalleryError where there are none."""
+    places = sorted(path for path in folder.iterdir() if path.is_dir())
+    if not places:
         raise GalleryError(f"{folder}: no folder in it; it must hold a folder of pictures for each name")
+    people: dict[str, Sequence[Path]] = {}
+    for number, place in enumerate(places, 1):
+        people[place.name] = sorted(path for path in place.iterdir() if path.suffix.lower() in PICTURES)
+        if not people[place.name]:
+            raise GalleryError(
+                f"{folder}: folder {number} of {len(places)}, by name: no picture in it; accepted are "
+                f"{', '.join(sorted(PICTURES))}"
+            )
     return people
 
 

@@ -1,6 +1,6 @@
 """Find faces in a frame: the detector sees the whole of it and overlapping squares, so that small faces are found.
 
-The detector's input is small, and a face must fill some twelve of its pixels. A frame is therefore also shown in
+The detector's input is small, and a face must fill some eighteen of its pixels. A frame is therefore also shown in
 squares of two sizes; a square overlaps its neighbours by the largest face that the next coarser size misses.
 """
 
@@ -24,9 +24,9 @@ LABEL = "face"
 LEAST_SCORE = 0.35  # of a candidate, which is looked at again
 MOST_OVERLAP = 0.3  # IoU
 MOST_INSIDE = 0.7  # share of a box inside of a better one
-LEAST_FACE = 12  # pixels of the detector's input
+LEAST_FACE = 18  # pixels of the detector's input
 SMALLEST_FACE_PIXELS = 24  # of the source
-FINEST = 0.75  # the detector's input pixels per pixel of the view, at most: finer squares cost more than they find
+FINEST = 1.0  # the detector's input pixels per pixel of the view, at most: finer squares cost more than they find
 LEAST_MARGIN = 0.05  # a box over the edge of its square by more of its side is a cut face
 MIDDLE_ABOVE = 3.0  # how much larger the whole frame must be than the smallest squares for a size between
 

@@ -20,6 +20,7 @@ from model_zoo.values import Prediction
 
 SCHEMA_VERSION: Literal["reelwarden.gallery/1"] = "reelwarden.gallery/1"
 DECIMALS = 6
+SHA256 = r"^[0-9a-f]{64}$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """Pictures of people to be named, embedded by one model."""
+    """Pictures of people to be named: faces found by one model, embedded by another."""
 
+    detector: str
+    detector_sha256: str
     embedder: str
     embedder_sha256: str
     threshold: float  # largest distance at which somebody is named
@@ -58,15 +61,20 @@ class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     schema_version: Literal["reelwarden.gallery/1"] = SCHEMA_VERSION
+    detector: str
+    detector_sha256: str = Field(pattern=SHA256)
     embedder: str
-    embedder_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    embedder_sha256: str = Field(pattern=SHA256)
     people: dict[str, list[_Picture]] = Field(min_length=1)
 
 
-def make(spec: ModelSpec, pictures: Mapping[str, Mapping[str, NDArray[np.float32]]]) -> Gallery:
-    """Return a gallery of embeddings by name and picture, made with the model of this manifest entry."""
+def make(
+    detector: ModelSpec, embedder: ModelSpec, pictures: Mapping[str, Mapping[str, NDArray[np.float32]]]
+) -> Gallery:
+    """Return a gallery of embeddings by name and picture, made with the models of these manifest entries."""
     known = [Known(name, picture, row) for name, several in pictures.items() for picture, row in several.items()]
-    return Gallery(spec.name, spec.sha256, embedder_of(spec).same_person, tuple(known))
+    least = embedder_of(embedder).same_person
+    return Gallery(detector.name, detector.sha256, embedder.name, embedder.sha256, least, tuple(known))
 
 
 def text(gallery: Gallery) -> str:
@@ -75,25 +83,38 @@ def text(gallery: Gallery) -> str:
     for one in gallery.known:
         numbers = [round(number, DECIMALS) for number in one.embedding.tolist()]
         people.setdefault(one.name, []).append(_Picture(picture=one.picture, embedding=numbers))
-    file = _File(embedder=gallery.embedder, embedder_sha256=gallery.embedder_sha256, people=people)
+    file = _File(
+        detector=gallery.detector,
+        detector_sha256=gallery.detector_sha256,
+        embedder=gallery.embedder,
+        embedder_sha256=gallery.embedder_sha256,
+        people=people,
+    )
     return file.model_dump_json() + "\n"
 
 
-def read(path: Path, spec: ModelSpec) -> Gallery:
-    """Read the file of a gallery made with this model; raises GalleryError for any other."""
+def read(path: Path, detector: ModelSpec, spec: ModelSpec) -> Gallery:
+    """Read the file of a gallery made with this detector and this embedder; raises GalleryError for any other.
+
+    No message says a name that is in the file: messages get into logs.
+    """
     try:
         file = _File.model_validate_json(path.read_bytes())
     except OSError as error:
         raise GalleryError(f"{path}: the gallery cannot be read ({error.strerror})") from error
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        raise GalleryError(f"{path}: {place}: {first['msg']}; build it anew with `reelwarden gallery build`") from error
-    if file.embedder_sha256 != spec.sha256:
-        raise GalleryError(
-            f"{path}: made with {file.embedder} (sha256 {file.embedder_sha256[:12]}), but {spec.name} "
-            f"({spec.sha256[:12]}) would be compared with it; build it anew with `reelwarden gallery build`"
-        )
+        place = _nameless(first["loc"])
+        raise GalleryError(f"{path}: {place}: {first['msg']}; build it anew with `reelwarden gallery build`") from None
+    for name, sha256, wanted in (
+        (file.detector, file.detector_sha256, detector),
+        (file.embedder, file.embedder_sha256, spec),
+    ):
+        if sha256 != wanted.sha256:
+            raise GalleryError(
+                f"{path}: made with {name} (sha256 {sha256[:12]}), but {wanted.name} ({wanted.sha256[:12]}) would be "
+                "compared with it; build it anew with `reelwarden gallery build`"
+            )
     lengths = {len(picture.embedding) for several in file.people.values() for picture in several}
     embedder = embedder_of(spec)
     if lengths != {embedder.length}:
@@ -107,7 +128,14 @@ def read(path: Path, spec: ModelSpec) -> Gallery:
         for name, several in file.people.items()
         for picture in several
     ]
-    return Gallery(file.embedder, file.embedder_sha256, embedder.same_person, tuple(known))
+    made_with = file.detector, file.detector_sha256, file.embedder, file.embedder_sha256
+    return Gallery(*made_with, embedder.same_person, tuple(known))
+
+
+def _nameless(place: Sequence[int | str]) -> str:
+    """Return where in the file something is wrong, without the name of whom it is about."""
+    parts = ["NAME" if index == 1 and place[0] == "people" else str(part) for index, part in enumerate(place)]
+    return ".".join(parts) or "the file"
 
 
 def pair_distances(gallery: Gallery) -> list[tuple[Known, Known, float]]:

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks import measured, quality
+from benchmarks import face_quality, measured, naming_quality, quality, sound_quality
 from model_zoo.errors import UsageError
 from serve.cli import app
 from serve.cli_evaluate import by_model
 from serve.evaluate import evaluate
+from serve.pipeline import Analyzer
 from serve.settings import load_settings
 from tests.conftest import MEDIA
 
@@ -160,8 +161,30 @@ def test_the_cards_say_what_is_measured(folder: str, rich_media: Path, monkeypat
         assert measured.merged(said, by_model(found, quality.SOURCE), quality.SOURCE) == said
 
 
-@pytest.mark.parametrize("domain", ["faces", "objects", "text", "shots", "transcription"])
+@pytest.mark.media
+@pytest.mark.weights
+def test_the_cards_say_which_things_and_sounds_are_named(rich_media: Path) -> None:
+    for domain, figures in (naming_quality.measure() | {"sounds": sound_quality.measure()}).items():
+        said = measured.read(domain)
+        source = next(iter(figures.values()))[0]["source"]
+        assert measured.merged(said, figures, source) == said
+
+
+@pytest.mark.media
+@pytest.mark.weights
+def test_faces_of_24_pixels_are_found(rich_media: Path) -> None:
+    with Analyzer(load_settings(domains="faces", biometrics=False)) as analyzer:
+        found = {figure["dataset"]: figure["value"] for figure in face_quality.by_width(analyzer, widths=(24,))}
+    assert len(found) == len(face_quality.SIZES)
+    assert min(found.values()) >= 15 / 16
+
+
+DOMAINS = ["faces", "labels", "moderation", "objects", "shots", "sounds", "text", "transcription"]
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
 def test_the_card_of_a_domain_shows_its_figures(domain: str) -> None:
+    assert "| model | metric | data | value |" in measured.card(domain)
     assert measured.card(domain) == measured.card_path(domain).read_text("utf-8")
 
 

@@ -22,7 +22,7 @@ def test_a_card_says_where_the_weights_are_from_and_what_they_may_be_used_for() 
         "AGPL-3.0-only",
         "Exposed Female Genitalia: trained detector",
         "320 x 320",
-        "Not measured.",
+        "python -m benchmarks.moderation_quality",
     ):
         assert part in text
 

@@ -179,6 +179,19 @@ def test_the_chip_of_arcface_has_the_eyes_where_the_network_expects_them(corners
     assert cut.mean() < 10
 
 
+def test_the_chip_of_sface_is_what_opencv_cuts_out(tmp_path: Path) -> None:
+    path = tmp_path / "any.onnx"
+    onnx.save(saying(spec_of("yunet"), {"said": np.zeros((1, 128), np.float32)}), path)
+    picture = cv2.GaussianBlur(cv2.imread(str(MEDIA / "images" / "astronaut.jpg")), (0, 0), 2)
+    points = np.array([[207.0, 108.0], [241.0, 105.0], [226.0, 129.0], [213.0, 147.0], [240.0, 144.0]])
+    row = np.concatenate([[172, 74, 105, 105], points.ravel(), [1]]).astype(np.float32)
+    theirs = cv2.FaceRecognizerSF.create(str(path), "").alignCrop(picture, row)
+    keypoints = np.vstack([points[:3], points[3:].mean(axis=0), points[3:]])
+    ours = arcface_chip(Pyramid(picture), Spots(np.empty((150, 150, 3), np.uint8), keypoints, mouth_corners=True))
+    assert theirs.std() > 30
+    assert np.abs(ours.astype(int) - theirs).mean() < 1
+
+
 def test_every_detector_says_how_far_its_boxes_are_from_those_of_the_landmarks() -> None:
     known = {spec.decoder for spec in catalog() if (spec.domain, spec.role) == ("faces", "detector")}
     assert known == set(DETECTORS)

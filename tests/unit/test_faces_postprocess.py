@@ -131,7 +131,7 @@ def test_the_most_faces_at_once_are_told() -> None:
 
 
 def test_a_person_near_a_picture_of_the_gallery_has_its_name_and_others_have_none() -> None:
-    known = gallery.make(EMBEDDER, {"Ann": {"1.jpg": embedding("A"), "2.jpg": embedding("Z")}})
+    known = gallery.make(DETECTOR, EMBEDDER, {"Ann": {"1.jpg": embedding("A"), "2.jpg": embedding("Z")}})
     part = part_of(frame(0, (100, "A"), (500, "B")), options=Options(gallery=known))
     ann, other = part.people
     assert ann.match is not None
