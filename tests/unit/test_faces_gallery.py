@@ -88,9 +88,7 @@ def test_the_file_of_a_gallery_is_for_its_owner_alone(folder: Path) -> None:
 @weights
 def test_what_gets_into_logs_says_no_name_of_a_gallery(folder: Path, tmp_path: Path) -> None:
     shutil.copy(MEDIA / "images" / "cat.png", folder / "Grace Hopper" / "Grace.png")
-    with pytest.raises(
-        GalleryError, match=r"picture 1 of person 2 of 2: shows no faces; .* says which"
-    ) as caught:
+    with pytest.raises(GalleryError, match=r"picture 1 of person 2 of 2: shows no faces; .* says which") as caught:
         Analyzer(load_settings(domains="faces", gallery=folder))
     assert "Grace" not in str(caught.value)
 
