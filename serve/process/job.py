@@ -32,6 +32,7 @@ FAILED = 1
 TEMPORARY = 75
 SIGNALLED = 128  # plus the number of the signal, as shells count
 POLL_SECONDS = 0.2
+FETCH_SECONDS = 14_400.0  # for a file of 20 GB at 1.4 MB/s; nobody waits at the other end
 LAST_SECONDS = 4.0  # after the grace, for a batch that is being computed to end
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def run_job(load: Callable[[], Settings], job: JobSettings, signals: Signals) ->
         ledger = Ledger(list_inputs(job.input, job.match, wishes.suffixes), shard, outputs)
         ledger.checkpoint()  # before any work, as it shows that answers can be written
         log.info("job begins", extra={"fields": {"share": f"{shard.index} of {shard.count}", "said_by": shard.source}})
-        rules = rules_with_input(settings.fetch_rules(), job.input)
+        rules = rules_with_input(settings.fetch_rules(FETCH_SECONDS), job.input)
         with scratch_folder() as scratch:
             sums = _Job(job, ledger, Crew(Task(settings, job, rules, tag, scratch)), signals).run()
         ledger.write(sums)

@@ -78,10 +78,14 @@ class Lane:
         future.add_done_callback(self._futures.discard)
         return future
 
-    def give_up(self, future: Future[Result]) -> bool:
-        """Count a worker as lost until its work ends after all; say whether no worker is left."""
+    def give_up(self, future: Future[Result]) -> None:
+        """Count a worker as lost until its work ends after all."""
         self._lost.add(future)  # type: ignore[arg-type]
-        self._lost = {lost for lost in self._lost if not lost.done()}
+        future.add_done_callback(self._lost.discard)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether every worker is lost; asked by any thread."""
         return len(self._lost) >= self._at_once
 
     def cancel_waiting(self) -> None:
