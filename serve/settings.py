@@ -17,6 +17,7 @@ from serve.limits import Limits
 if TYPE_CHECKING:
     from serve.fetching import FetchRules
 
+LEAST_INTERVAL_SECONDS = 0.001  # finer than the frames of any media that is accepted: every frame
 FETCH_SECONDS = 600.0  # for a whole file
 
 
@@ -29,7 +30,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="REELWARDEN_", frozen=True, extra="ignore")
 
     domains: Annotated[tuple[str, ...], NoDecode] = Field((), description="domains to run; empty runs all of them")
-    interval_seconds: float = Field(1.0, gt=0, le=3600, description="how often sampled domains look at the video")
+    interval_seconds: float = Field(
+        1.0,
+        ge=LEAST_INTERVAL_SECONDS,
+        le=3600,
+        description="how often sampled domains look at the video, at least 0.001; no frame is looked at twice",
+    )
     frame_detail: bool = Field(False, description="put every analyzed frame's scores and boxes into the report")
 
     policy: str = Field("default", description="who decides: default, a policy file of your own, or none")

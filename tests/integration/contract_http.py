@@ -243,7 +243,7 @@ def test_options_choose_domains_and_a_wrong_one_is_a_400(http: httpx.Client) -> 
     assert list(lasting(answer)["domains"]) == loaded[:1]
     by_header = post(http, CAT.read_bytes(), None, X_Amzn_SageMaker_Custom_Attributes=f"domains={loaded[0]};mine=1")
     assert list(lasting(by_header)["domains"]) == loaded[:1]
-    for query in ("domains=nosuch", "intervall=1", "interval_seconds=-1"):
+    for query in ("domains=nosuch", "intervall=1", "interval_seconds=-1", "interval_seconds=1e-9"):
         refused = http.post(f"/invocations?{query}", content=CAT.read_bytes())
         assert refused.status_code == 400
         error_of(refused)
