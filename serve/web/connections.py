@@ -1,4 +1,4 @@
-"""Connections that hold no memory and no place for a client whose header does not end."""
+"""Connections that hold no memory and no place for a client whose header does not end, or that takes no answer."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MOST_HEADER_SECONDS = 10.0
 MOST_HEADER_BYTES = 32_768
+MOST_TAKE_SECONDS = 20.0  # for a piece of an answer (sending.py) to be taken
 
 
 class PatientConnection(HttpToolsProtocol):
@@ -18,12 +19,14 @@ class PatientConnection(HttpToolsProtocol):
     """
 
     _header_timer: asyncio.TimerHandle | None = None
+    _take_timer: asyncio.TimerHandle | None = None
     _field_bytes = 0  # of the names and values of this message
     _unread_bytes = 0  # that came since a message began or a piece of its body was here, by chunks
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first header."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)  # writing waits, and is told of, until all is with the system
         self._watch_header()
 
     def data_received(self, data: bytes) -> None:
@@ -65,8 +68,9 @@ class PatientConnection(HttpToolsProtocol):
             raise httptools.HttpParserError("the header is too long")  # ends the connection with a 400
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer."""
+        """Forget the timers."""
         self._stop_timer()
+        self._stop_take_timer()
         super().connection_lost(exc)
 
     def _watch_header(self) -> None:
@@ -84,3 +88,19 @@ class PatientConnection(HttpToolsProtocol):
         self._header_timer = None
         if self.cycle is None or self.cycle.response_complete:
             self.transport.close()
+
+    def pause_writing(self) -> None:
+        """Begin to wait until the client takes what was sent."""
+        super().pause_writing()
+        if self._take_timer is None:
+            self._take_timer = self.loop.call_later(MOST_TAKE_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on sending."""
+        self._stop_take_timer()
+        super().resume_writing()
+
+    def _stop_take_timer(self) -> None:
+        if self._take_timer is not None:
+            self._take_timer.cancel()
+            self._take_timer = None

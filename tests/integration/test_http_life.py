@@ -137,6 +137,9 @@ def test_a_full_server_says_when_to_come_again_and_ping_says_busy_is_well(
         assert refused.json()["error"]["type"] == "LaterError"
         counted = httpx.get(f"{server.url}/metrics", trust_env=False).text
         assert 'reelwarden_requests_total{route="/invocations",status="503"} 1.0' in counted
+        as_picture = {"content": DEMO, "headers": {"Content-Type": "image/png"}}
+        disguised = httpx.post(server.url + SLOW, trust_env=False, **as_picture)
+        assert disguised.status_code == 503, "a video waits with the videos, whatever it is called"
         assert httpx.get(f"{server.url}/readyz", trust_env=False).json() == {"state": "busy"}
         assert server.ping() == 200
         assert httpx.post(

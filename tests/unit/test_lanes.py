@@ -23,6 +23,18 @@ def test_a_full_lane_refuses_with_a_time_to_come_again() -> None:
     assert not lane.full
 
 
+def test_a_place_moves_to_another_lane_or_stays_where_that_is_full() -> None:
+    pictures, videos = Lane("pictures", at_once=1, waiting=0), Lane("videos", at_once=1, waiting=0)
+    with pictures.place() as place:
+        place.move(videos)
+        assert (pictures.taken, videos.taken, place.lane) == (0, 1, videos)
+        with pictures.place() as late:
+            with pytest.raises(LaterError, match="1 requests for videos"):
+                late.move(videos)
+            assert (pictures.taken, videos.taken, late.lane) == (1, 1, pictures)
+    assert (pictures.taken, videos.taken) == (0, 0)
+
+
 def test_waiting_work_can_be_cancelled_and_running_work_not() -> None:
     lane, go = Lane("videos", at_once=1, waiting=1), threading.Event()
     running, waiting = lane.submit(go.wait), lane.submit(go.wait)
