@@ -24,7 +24,6 @@ from serve.web import intake
 from serve.web.admission import Admission, held_place
 from serve.web.front import front_page
 from serve.web.health import pinged
-from serve.web.intake import JSON_LINES
 from serve.web.lanes import Place
 from serve.web.openapi import INVOCATIONS
 from serve.web.options import Options, named_of
@@ -165,10 +164,15 @@ async def _named(service: Service, request: Request, ends: Ends) -> Response:
 
 async def _lines(service: Service, request: Request, ends: Ends) -> Response:
     """Answer every line with a line, in order and as soon as it is there; one that fails gets its error."""
+    from serve.web.outputs import lines_type
+
+    accept = request.headers.get("accept")
+    lines_type(accept)  # refuses what no number of lines can be answered as
     text = await whole(request.stream(), MOST_LINES_BYTES, ends.left_seconds)
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
         raise EmptyBodyError("there is no line with media in the body")
+    content_type = lines_type(accept, len(lines))
     answers = _answer_lines(service, request, ends, lines)
     first = await anext(answers)  # what refuses the whole request is raised here, while a status can be sent
 
@@ -178,7 +182,7 @@ async def _lines(service: Service, request: Request, ends: Ends) -> Response:
             async for line in answers:
                 yield line
 
-    return StreamingResponse(stream(), media_type=JSON_LINES)
+    return StreamingResponse(stream(), headers={"Content-Type": content_type})
 
 
 async def _answer_lines(

@@ -233,7 +233,7 @@ def test_c29_metrics_count_requests_and_end_in_units(http: httpx.Client) -> None
     assert 'reelwarden_requests_total{route="/ping",status="200"}' in text
     names = set(re.findall(r"^# TYPE (reelwarden_\S+)", text, re.MULTILINE))
     assert len(names) > 5
-    endings = ("_seconds", "_total", "_bytes", "_rows", "_bool", "_ratio", "_created")
+    endings = ("_seconds", "_total", "_bytes", "_rows", "_places", "_bool", "_ratio", "_created")
     assert all(name.endswith(endings) for name in names), names
 
 
@@ -289,6 +289,17 @@ def test_json_lines_answer_line_by_line_in_order(http: httpx.Client) -> None:
     assert answer.headers["content-type"] == "application/jsonlines"
     statuses = [json.loads(line)["error"]["status"] for line in answer.text.splitlines()]
     assert statuses == [403, 422, 403]
+
+
+def test_json_lines_heed_accept(http: httpx.Client) -> None:
+    line = b'{"media": "/etc/passwd"}\n'
+    assert post(http, line * 2, "application/jsonlines", Accept="application/json").status_code == 406
+    assert post(http, line, "application/jsonlines", Accept="image/png").status_code == 406
+    alone = post(http, line, "application/jsonlines", Accept="application/json")
+    assert alone.status_code == 403
+    assert alone.headers["content-type"] == "application/json"
+    named = post(http, line * 2, "application/jsonlines", Accept="application/x-ndjson")
+    assert named.headers["content-type"] == "application/x-ndjson"
 
 
 def test_accept_and_the_option_format_choose_the_output_form(http: httpx.Client) -> None:
