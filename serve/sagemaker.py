@@ -39,7 +39,7 @@ MOST_PAYLOAD_MB = 100  # what Batch Transform allows
 
 def create_app(service: Service) -> ASGIApp:
     """Return the application of one server."""
-    app = FastAPI(title="Reelwarden", version=VERSION, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Reelwarden", version=VERSION, docs_url=None, redoc_url=None, redirect_slashes=False)
     _add_health(app, service)
     _add_invocations(app, service)
 

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -157,6 +158,13 @@ def test_c15_without_a_useful_type_the_bytes_decide(http: httpx.Client, media_ty
     assert lasting(post(http, CAT.read_bytes(), media_type))["media"]["container"] == "png_pipe"
 
 
+@pytest.mark.parametrize(
+    ("media_type", "path"), [("application/x-image", CAT), ("application/mp4", CLIP), ("application/x-image", SPEECH)]
+)
+def test_c15_names_of_media_outside_of_its_families_are_known(http: httpx.Client, media_type: str, path: Path) -> None:
+    assert lasting(post(http, path.read_bytes(), media_type))["media"]["size_bytes"] == path.stat().st_size
+
+
 @pytest.mark.parametrize("media_type", ["application/xml", "text/csv", "application/zip", "nonsense", "video"])
 def test_c16_c17_a_wrong_type_is_a_415_that_names_the_right_ones(http: httpx.Client, media_type: str) -> None:
     answer = post(http, b"<a/>", media_type)
@@ -212,6 +220,7 @@ def test_c24_other_routes_are_404_and_other_methods_405(http: httpx.Client) -> N
     assert http.get("/invocations").status_code == 405
     assert http.post("/ping").status_code == 405
     assert http.post("/..%2f..%2fetc/passwd").status_code == 404
+    assert http.post("/invocations/", content=CAT.read_bytes()).status_code == 404
 
 
 @pytest.mark.parametrize("megabytes", [25, 99])
@@ -259,6 +268,18 @@ def test_a_browser_form_gives_the_report_of_its_file(http: httpx.Client) -> None
     report = lasting(form)
     assert report["media"]["name"] == "my cat.png"
     assert report["domains"] == lasting(post(http, CAT.read_bytes(), "image/png"))["domains"]
+
+
+def test_a_form_that_is_cut_off_is_told_from_one_without_a_file(http: httpx.Client) -> None:
+    form = http.build_request("POST", "/invocations", files={"file": ("cat.png", CAT.read_bytes())})
+    whole = form.read()
+    for body in (whole[: len(whole) // 2], whole[:-10]):
+        answer = post(http, body, form.headers["content-type"])
+        assert answer.status_code == 422
+        assert "cut off" in error_of(answer)["message"]
+    empty = http.post("/invocations", files={"domains": (None, "labels")})
+    assert empty.status_code == 400
+    assert "no file" in error_of(empty)["message"]
 
 
 def test_the_request_id_is_the_callers_or_a_new_one_and_is_in_the_answer(http: httpx.Client) -> None:
