@@ -7,10 +7,10 @@ and `/FOLDER`; `*` in a host, a bucket or a prefix stands for anything. See docs
 from __future__ import annotations
 
 import errno
+import math
 import os
 import re
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
@@ -24,13 +24,15 @@ import httpx
 
 from model_zoo.errors import FetchRefusedError, MediaNotFoundError, TemporaryFetchError, UsageError
 from serve.addresses import Network, Resolve, resolve
+from serve.asked import Stop, never_stop
 from serve.containers import named_os_errors
-from serve.fetching_https import Patience, place_of, web_answer
+from serve.fetching_https import place_of, web_answer
+from serve.fetching_time import FetchTime, Patience
 from serve.limits import Limits, check_bytes
 from serve.s3 import S3Place, s3_client, s3_errors, s3_place
 from serve.shown import shown
 
-_BLOCK_BYTES = 1 << 18
+_S3_BLOCK_BYTES = 1 << 14  # boto3 waits for a whole one, also where a store drips
 _MOST_NAME_BYTES = 200  # file systems take 255
 _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 _HOW = "name its place in fetch_from (REELWARDEN_FETCH_FROM)"
@@ -99,9 +101,12 @@ class Fetcher:
         self.rules = rules
         self._resolve = resolve
 
-    def fetched(self, reference: str) -> AbstractContextManager[Path]:
+    def fetched(
+        self, reference: str, most_seconds: float = math.inf, stop: Stop = never_stop
+    ) -> AbstractContextManager[Path]:
         """Return a local file for the length of a `with` block; what was downloaded is removed after it.
 
+        It ends after `most_seconds`, where the settings allow more, and when `stop`, asked for every block, says so.
         Raises FetchRefusedError, MediaNotFoundError, MediaLimitError, TemporaryFetchError or FetchError.
         """
         scheme, colon, _ = reference.partition("://")
@@ -109,10 +114,11 @@ class Fetcher:
             raise FetchRefusedError(f"{shown(scheme[:20])}…: the address holds bytes that no address has; correct it")
         if not colon:
             return self._local(Path(reference))
+        time_left = FetchTime(self.rules.patience.total_seconds, most_seconds, stop)
         if scheme == "s3":
-            return self._from_s3(s3_place(reference))
+            return self._from_s3(s3_place(reference), time_left)
         if scheme == "https":
-            return self._from_web(_parsed(reference))
+            return self._from_web(_parsed(reference), time_left)
         raise FetchRefusedError(f"{shown(scheme[:20])}://…: media is fetched by https:// or s3:// alone")
 
     @contextmanager
@@ -126,23 +132,24 @@ class Fetcher:
         yield real
 
     @contextmanager
-    def _from_web(self, url: httpx.URL) -> Iterator[Path]:
+    def _from_web(self, url: httpx.URL, time_left: FetchTime) -> Iterator[Path]:
         rules = self.rules
         self._check_url(url)
         with _temporary_file(unquote(url.path)) as path:
-            with web_answer(url, self._check_url, rules.networks, rules.patience, self._resolve) as answer:
-                self._keep(path, place_of(url), answer.blocks, answer.length)
+            with web_answer(url, self._check_url, rules.networks, rules.patience, time_left, self._resolve) as answer:
+                self._keep(path, place_of(url), answer.blocks, answer.length, time_left)
             yield path
 
     @contextmanager
-    def _from_s3(self, place: S3Place) -> Iterator[Path]:
+    def _from_s3(self, place: S3Place, time_left: FetchTime) -> Iterator[Path]:
         if not any(pattern.fullmatch(f"{place.bucket}/{place.key}") for pattern in self.rules.buckets):
             raise FetchRefusedError(f"{place}: fetching from there is not allowed; {_HOW}")
         with _temporary_file(place.key) as path:
+            time_left.check(str(place))
             with s3_errors(place):
                 answer = self._s3.get_object(Bucket=place.bucket, Key=place.key)
                 with closing(answer["Body"]) as body:
-                    self._keep(path, str(place), body.iter_chunks(_BLOCK_BYTES), answer["ContentLength"])
+                    self._keep(path, str(place), body.iter_chunks(_S3_BLOCK_BYTES), answer["ContentLength"], time_left)
             yield path
 
     @cached_property
@@ -163,21 +170,16 @@ class Fetcher:
         if not any(pattern.fullmatch(end) for pattern in self.rules.hosts):
             raise FetchRefusedError(f"{place}: fetching from there is not allowed; {_HOW}")
 
-    def _keep(self, path: Path, place: str, blocks: Iterable[bytes], length: int | None) -> None:
+    def _keep(self, path: Path, place: str, blocks: Iterable[bytes], length: int | None, time_left: FetchTime) -> None:
         """Write the blocks to a file, as long as size and time allow."""
-        limits, total_seconds = self.rules.limits, self.rules.patience.total_seconds
+        limits = self.rules.limits
         check_bytes(place, length or 0, limits)
-        end_seconds = time.monotonic() + total_seconds
         size = 0
         with path.open("wb") as file:
             for block in blocks:
                 size += len(block)
                 check_bytes(place, size, limits)
-                if time.monotonic() > end_seconds:
-                    raise TemporaryFetchError(
-                        f"{place}: not here after {total_seconds:g} s; raise fetch_total_seconds "
-                        "(REELWARDEN_FETCH_TOTAL_SECONDS)"
-                    )
+                time_left.check(place)
                 _write(file, block, place)
 
 

@@ -21,6 +21,7 @@ import httpx
 
 from model_zoo.errors import FetchError, FetchRefusedError, MediaLimitError, MediaNotFoundError, TemporaryFetchError
 from serve.addresses import Network, Resolve, check_address
+from serve.fetching_time import FetchTime, Patience
 from serve.shown import shown
 
 MOST_REDIRECTS = 5
@@ -29,15 +30,6 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 _AGAIN = {408, 425, 429}
 _GONE = {404, 410}
 _PROXIES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a fetch may take, in seconds."""
-
-    connect_seconds: float
-    read_seconds: float  # between two arrivals of data
-    total_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +51,11 @@ def web_answer(
     check: Callable[[httpx.URL], None],
     networks: tuple[Network, ...],
     patience: Patience,
+    time_left: FetchTime,
     resolve: Resolve,
 ) -> Iterator[WebAnswer]:
     """Open a URL; `check` raises for one that is not allowed, and is asked for every redirect, too."""
-    guard = _Guard(networks, resolve, time.monotonic() + patience.total_seconds, place_of(url))
+    guard = _Guard(networks, resolve, time_left, place_of(url))
     context: SSLContext = httpx.create_ssl_context()  # SSL_CERT_FILE, else the authorities of certifi
     timeout = {"connect": patience.connect_seconds, "read": patience.read_seconds, "write": patience.read_seconds}
     with httpcore.ConnectionPool(ssl_context=context, max_connections=1, network_backend=guard) as pool:
@@ -128,9 +121,10 @@ def _named_errors(guard: _Guard) -> Iterator[None]:
     except (FetchError, MediaLimitError, MediaNotFoundError):
         raise
     except httpcore.TimeoutException as error:
-        late = "the whole fetch took too long" if guard.is_over() else f"{type(error).__name__}"
+        guard.time_left.check(guard.place)
         raise TemporaryFetchError(
-            f"{guard.place}: no answer in time ({late}); try again later, or raise the fetch_*_seconds settings"
+            f"{guard.place}: no answer in time ({type(error).__name__}); "
+            "try again later, or raise the fetch_*_seconds settings"
         ) from None
     except httpcore.ConnectError as error:
         if isinstance(error.__cause__, SSLCertVerificationError) or "CERTIFICATE" in str(error):
@@ -148,24 +142,16 @@ def _named_errors(guard: _Guard) -> Iterator[None]:
 class _Guard(httpcore.NetworkBackend):
     """Connects to addresses that were checked, and lets nothing last beyond the end of the whole fetch."""
 
-    def __init__(self, networks: tuple[Network, ...], resolve: Resolve, end_seconds: float, place: str) -> None:
-        """Keep what is allowed; `end_seconds` is of the monotonic clock, `place` what messages name."""
-        self.place = place
+    def __init__(self, networks: tuple[Network, ...], resolve: Resolve, time_left: FetchTime, place: str) -> None:
+        """Keep what is allowed; `place` is what messages name."""
+        self.place, self.time_left = place, time_left
         self._networks = networks
         self._resolve = resolve
-        self._end_seconds = end_seconds
         self._sockets = httpcore.SyncBackend()
 
-    def is_over(self) -> bool:
-        """Say whether the time of the whole fetch is used up."""
-        return time.monotonic() >= self._end_seconds
-
     def left(self, seconds: float | None) -> float:
-        """Return the time that one step may still take; raises httpcore.ReadTimeout where none is left."""
-        left = self._end_seconds - time.monotonic()
-        if left <= 0:
-            raise httpcore.ReadTimeout
-        return left if seconds is None else min(seconds, left)
+        """Return the time that one step may still take; raises TemporaryFetchError where none is left."""
+        return self.time_left.step_seconds(self.place, seconds)
 
     def connect_tcp(
         self,

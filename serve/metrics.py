@@ -14,7 +14,7 @@ REQUEST_SECONDS = Histogram(
     "reelwarden_request_seconds", "From the header of a request to the end of its answer.", ["route"], buckets=_SECONDS
 )
 BODY_BYTES = Counter("reelwarden_body_bytes_total", "Bytes of bodies that were read.")
-PLACES = Gauge("reelwarden_places_taken_total", "Requests that are here now, the waiting ones included.", ["lane"])
+PLACES = Gauge("reelwarden_taken_places", "Requests that are here now, the waiting ones included.", ["lane"])
 REFUSED = Counter("reelwarden_refused_total", "Requests refused because every place was taken.", ["lane"])
 STAGE_SECONDS = Counter("reelwarden_stage_seconds_total", "Time of analyses by stage.", ["stage"])
 MEDIA_SECONDS = Counter("reelwarden_media_seconds_total", "Length of the video and sound that was analyzed.")

@@ -21,10 +21,10 @@ from serve.logs import request_id
 from serve.metrics import PLACES, UP
 from serve.version import VERSION
 from serve.web import intake
-from serve.web.admission import Admission
+from serve.web.admission import Admission, held_place
 from serve.web.front import front_page
 from serve.web.health import pinged
-from serve.web.intake import JSON_LINES
+from serve.web.lanes import Place
 from serve.web.openapi import INVOCATIONS
 from serve.web.options import Options, named_of
 from serve.web.refusals import ClientLeftError, EmptyBodyError, UndecodableError, answer, described
@@ -39,7 +39,7 @@ MOST_PAYLOAD_MB = 100  # what Batch Transform allows
 
 def create_app(service: Service) -> ASGIApp:
     """Return the application of one server."""
-    app = FastAPI(title="Reelwarden", version=VERSION, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Reelwarden", version=VERSION, docs_url=None, redoc_url=None, redirect_slashes=False)
     _add_health(app, service)
     _add_invocations(app, service)
 
@@ -110,13 +110,13 @@ def _add_invocations(app: FastAPI, service: Service) -> None:
         media_type = intake.type_of(request)
         kind = intake.kind_of(media_type)
         service.check_ready()
+        place = held_place(request, service.lane_of(media_type))
+        ends = service.ends()
         if kind == "lines":
-            return await _lines(service, request)
-        with service.lane_of(media_type).place():
-            ends = service.ends()
-            if kind == "json":
-                return await _named(service, request, ends)
-            return await _uploaded(service, request, ends, media_type, form=kind == "form")
+            return await _lines(service, request, ends)
+        if kind == "json":
+            return await _named(service, request, ends)
+        return await _uploaded(service, request, ends, place, media_type, form=kind == "form")
 
     app.post("/invocations", tags=["sagemaker"], openapi_extra=INVOCATIONS)(invocations)
 
@@ -130,7 +130,9 @@ def _job(service: Service, request: Request, options: Options, ends: Ends) -> Jo
     return Job(asked, output_of(request, options.format, names, service.settings.limits()), ends)
 
 
-async def _uploaded(service: Service, request: Request, ends: Ends, media_type: str | None, *, form: bool) -> Response:
+async def _uploaded(
+    service: Service, request: Request, ends: Ends, place: Place, media_type: str | None, *, form: bool
+) -> Response:
     """Answer for the media in the body."""
     most_bytes = service.settings.max_body_bytes
     intake.check_length(request, most_bytes)
@@ -142,9 +144,9 @@ async def _uploaded(service: Service, request: Request, ends: Ends, media_type: 
             job = _job(service, request, intake.options_said(request), ends)
             await save(request.stream(), path, most_bytes, ends.left_seconds)
             name = path.name
-        lane = service.pictures if intake.is_quick_file(path) else service.videos
+        place.move(service.pictures if intake.is_quick_file(path) else service.videos)  # whatever the type said
         try:
-            content = await service.worked(lane, request, ends, lambda: service.answer(job, path, name))
+            content = await service.worked(place.lane, request, ends, lambda: service.answer(job, path, name))
         except UnsupportedMediaError as error:
             if media_type is None or form:
                 raise
@@ -160,13 +162,18 @@ async def _named(service: Service, request: Request, ends: Ends) -> Response:
     return Response(content, headers={"Content-Type": job.output.content_type})
 
 
-async def _lines(service: Service, request: Request) -> Response:
+async def _lines(service: Service, request: Request, ends: Ends) -> Response:
     """Answer every line with a line, in order and as soon as it is there; one that fails gets its error."""
-    text = await whole(request.stream(), MOST_LINES_BYTES, service.ends().left_seconds)
+    from serve.web.outputs import lines_type
+
+    accept = request.headers.get("accept")
+    lines_type(accept)  # refuses what no number of lines can be answered as
+    text = await whole(request.stream(), MOST_LINES_BYTES, ends.left_seconds)
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
         raise EmptyBodyError("there is no line with media in the body")
-    answers = _answer_lines(service, request, lines)
+    content_type = lines_type(accept, len(lines))
+    answers = _answer_lines(service, request, ends, lines)
     first = await anext(answers)  # what refuses the whole request is raised here, while a status can be sent
 
     async def stream() -> AsyncIterator[bytes]:
@@ -175,22 +182,22 @@ async def _lines(service: Service, request: Request) -> Response:
             async for line in answers:
                 yield line
 
-    return StreamingResponse(stream(), media_type=JSON_LINES)
+    return StreamingResponse(stream(), headers={"Content-Type": content_type})
 
 
-async def _answer_lines(service: Service, request: Request, lines: list[bytes]) -> AsyncGenerator[bytes, None]:
-    with service.videos.place():
-        ends = service.ends()
-        for line in lines:
-            try:
-                answered = await _answer_line(service, request, ends, line)
-            except ClientLeftError:
+async def _answer_lines(
+    service: Service, request: Request, ends: Ends, lines: list[bytes]
+) -> AsyncGenerator[bytes, None]:
+    for line in lines:
+        try:
+            answered = await _answer_line(service, request, ends, line)
+        except ClientLeftError:
+            raise
+        except ReelwardenError as error:
+            if len(lines) == 1:
                 raise
-            except ReelwardenError as error:
-                if len(lines) == 1:
-                    raise
-                answered = json.dumps(described(error)).encode()
-            yield answered + b"\n"
+            answered = json.dumps(described(error)).encode()
+        yield answered + b"\n"
 
 
 async def _answer_line(service: Service, request: Request, ends: Ends, line: bytes) -> bytes:

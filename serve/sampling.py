@@ -118,10 +118,20 @@ def make_plan(index: PacketIndex, intervals_seconds: Sequence[float]) -> Plan:
     )
 
 
-def _asked(first_seconds: float, end_seconds: float, interval_seconds: float) -> NDArray[np.float64]:
-    """Return the asked times: every interval from the first frame on, up to the end of the last frame."""
+def _asked(times: NDArray[np.float64], end_seconds: float, interval_seconds: float) -> NDArray[np.float64]:
+    """Return the asked times: every interval from the first of the frames' times (F,) on, up to the end of the last.
+
+    Where that is often within a frame, only those on both sides of a frame: no other has one nearer, so that
+    there are never more than two for each frame.
+    """
+    first_seconds = times[0]
     count = max(1, int(np.ceil((end_seconds - first_seconds) / interval_seconds - 1e-9)))
-    return first_seconds + np.arange(count, dtype=np.float64) * interval_seconds
+    steps = np.arange(min(count, 2 * len(times)), dtype=np.float64)
+    if count > len(steps):
+        before = np.floor((times - first_seconds) / interval_seconds)
+        steps = np.unique(np.concatenate([before, before + 1]))
+    asked: NDArray[np.float64] = first_seconds + steps[steps < count] * interval_seconds
+    return asked
 
 
 def _choose(index: PacketIndex, order: Positions, interval_seconds: float, *, movable: bool) -> tuple[Positions, float]:
@@ -129,7 +139,7 @@ def _choose(index: PacketIndex, order: Positions, interval_seconds: float, *, mo
     if interval_seconds == 0:
         return order, 0.0
     times = index.seconds(index.ticks[order])  # (F,) ascending
-    asked = _asked(times[0], times[-1] + index.frame_seconds / 2, interval_seconds)
+    asked = _asked(times, times[-1] + index.frame_seconds / 2, interval_seconds)
     exact = order[_nearest(times, asked)]
     most_shift = most_shift_seconds(interval_seconds)
     chosen = _move_to_keyframes(index, order, asked, exact, most_shift) if movable else exact
@@ -243,8 +253,9 @@ def _keyframe_interval(index: PacketIndex) -> float | None:
 def _plan_untimed(index: PacketIndex, intervals_seconds: Sequence[float]) -> Plan:
     """Decode everything, count the frames, and take the first after half a frame before each asked time."""
     due = []
+    times = np.arange(len(index.ticks), dtype=np.float64) * index.frame_seconds
     for interval in intervals_seconds:
-        asked = _asked(0.0, index.end_seconds, interval) if interval else np.empty(0)
+        asked = _asked(times, index.end_seconds, interval) if interval else np.empty(0)
         clock = (asked - index.frame_seconds / 2 + index.start_seconds) / index.tick_seconds
         due.append(Due(every=interval == 0, ticks=np.ceil(clock).astype(np.int64)))
     return Plan(

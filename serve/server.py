@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 
 REAL_TIME_SECONDS = 60.0  # what SageMaker waits for an answer
 BATCH_SECONDS = 3600.0
-MOST_CONNECTIONS = 2000
 MOST_DESCRIPTORS = 16_384
 ANSWER_SECONDS = 5.0  # after work was cut short, for its answers to be sent
 SWITCH_SECONDS = 0.001  # a worker that computes in Python lets the event loop go on after so long; Python's own is 5 ms
@@ -76,7 +75,6 @@ class _Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                limit_concurrency=MOST_CONNECTIONS,
                 timeout_graceful_shutdown=round(settings.drain_seconds + ANSWER_SECONDS),
             )
         )

@@ -17,6 +17,9 @@ from serve.limits import Limits
 if TYPE_CHECKING:
     from serve.fetching import FetchRules
 
+LEAST_INTERVAL_SECONDS = 0.001  # finer than the frames of any media that is accepted: every frame
+FETCH_SECONDS = 600.0  # for a whole file
+
 
 class Settings(BaseSettings):
     """Everything that can be set; field `interval_seconds` is `REELWARDEN_INTERVAL_SECONDS`, and so on.
@@ -27,7 +30,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="REELWARDEN_", frozen=True, extra="ignore")
 
     domains: Annotated[tuple[str, ...], NoDecode] = Field((), description="domains to run; empty runs all of them")
-    interval_seconds: float = Field(1.0, gt=0, le=3600, description="how often sampled domains look at the video")
+    interval_seconds: float = Field(
+        1.0,
+        ge=LEAST_INTERVAL_SECONDS,
+        le=3600,
+        description="how often sampled domains look at the video, at least 0.001; no frame is looked at twice",
+    )
     frame_detail: bool = Field(False, description="put every analyzed frame's scores and boxes into the report")
 
     policy: str = Field("default", description="who decides: default, a policy file of your own, or none")
@@ -116,7 +124,12 @@ class Settings(BaseSettings):
     )
     fetch_connect_seconds: float = Field(10.0, gt=0, description="how long connecting may take")
     fetch_read_seconds: float = Field(30.0, gt=0, description="how long a server may send nothing")
-    fetch_total_seconds: float = Field(600.0, gt=0, description="how long fetching one media file may take")
+    fetch_total_seconds: float | None = Field(
+        None,
+        gt=0,
+        description="how long fetching one media file may take; by default 600, and never longer than the deadline of "
+        "a request, and 14,400 in batch jobs",
+    )
 
     @field_validator("domains", "models", "manifests", "fetch_from", "fetch_networks", mode="before")
     @classmethod
@@ -138,12 +151,16 @@ class Settings(BaseSettings):
             max_texts=self.max_texts,
         )
 
-    def fetch_rules(self) -> FetchRules:
-        """Return where media may be fetched from; raises UsageError for a place or network that is none."""
-        from serve.fetching import fetch_rules  # an HTTP client, which a server that fetches nothing starts without
-        from serve.fetching_https import Patience
+    def fetch_rules(self, total_seconds: float = FETCH_SECONDS) -> FetchRules:
+        """Return where media may be fetched from; raises UsageError for a place or network that is none.
 
-        patience = Patience(self.fetch_connect_seconds, self.fetch_read_seconds, self.fetch_total_seconds)
+        A file may take `total_seconds`, unless that was set.
+        """
+        from serve.fetching import fetch_rules  # an HTTP client, which a server that fetches nothing starts without
+        from serve.fetching_time import Patience
+
+        total_seconds = self.fetch_total_seconds or total_seconds
+        patience = Patience(self.fetch_connect_seconds, self.fetch_read_seconds, total_seconds)
         return fetch_rules(self.fetch_from, self.fetch_networks, self.limits(), patience)
 
     def wanted_models(self) -> dict[tuple[str, str], str]:

@@ -18,6 +18,7 @@ from model_zoo.errors import BackendError
 from model_zoo.manifest import ModelSpec
 from model_zoo.values import Given, Tensor, Tensors, on_host
 from serve.backends.contract import checked_rows
+from serve.backends.device_lost import check_device
 
 MODEL_FILE = "model.bin"  # the name that CTranslate2 looks for
 
@@ -131,6 +132,7 @@ class Ctranslate2Model:
 
     def _halve(self, error: RuntimeError) -> None:
         """Go on with half as many rows where the GPU's memory was full; raises BackendError for anything else."""
+        check_device(self._spec.name, error)
         if "out of memory" not in str(error).lower():
             raise BackendError(f"{self._spec.name}: inference failed: {error}") from error
         if self._most == 1:

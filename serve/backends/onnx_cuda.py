@@ -17,18 +17,18 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from model_zoo.errors import BackendError, DeviceLostError
+from model_zoo.errors import BackendError
 from model_zoo.manifest import ModelSpec
 from model_zoo.values import Given, OnDevice, Rows, Tensor, Tensors
 from serve.backends.contract import given_rows
 from serve.backends.cuda_stream import handle_of, new_stream
+from serve.backends.device_lost import check_device
 from serve.backends.front import with_front
 
 PROVIDER = "CUDAExecutionProvider"
 TENSORRT = "TensorrtExecutionProvider"
 _NEEDS = {PROVIDER: "CUDA provider; are CUDA 12 and cuDNN 9", TENSORRT: "TensorRT provider; is TensorRT 10"}
 _FULL = ("failed to allocate memory", "out of memory", "cuda failure 2:", "bfcarena", "cublas_status_alloc_failed")
-_LOST = ("cuda failure 700:", "cuda failure 719:")  # illegal address, failed launch: every later call fails, too
 _NO_GRAPH = "-1"
 
 
@@ -122,8 +122,7 @@ class OnnxCudaModel:
                 self._bound[count] = self._binding()
             return self._bound[count].run(rows)
         except Exception as error:
-            if any(word in str(error).lower() for word in _LOST):
-                raise DeviceLostError(f"{self._spec.name}: the GPU failed for good: {_first_line(error)}") from error
+            check_device(self._spec.name, error)
             if any(word in str(error).lower() for word in _FULL):
                 raise MemoryError(_first_line(error)) from error
             raise BackendError(f"{self._spec.name}: inference failed on {rows.shape}: {_first_line(error)}") from error

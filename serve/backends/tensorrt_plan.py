@@ -16,6 +16,7 @@ from model_zoo.errors import BackendError
 from model_zoo.manifest import ModelSpec
 from model_zoo.values import Given, Rows, Tensor, Tensors
 from serve.backends.contract import given_rows
+from serve.backends.device_lost import watched_device
 
 
 class Memory(Protocol):
@@ -128,7 +129,7 @@ class TensorrtPlanModel:
     def run(self, tensors: Given) -> Tensors:
         """Return every output with as many rows as the one input; raises BackendError for an input off the contract."""
         rows = given_rows(self._spec, tensors)
-        with self._lock:
+        with self._lock, watched_device(self._spec.name):
             if not isinstance(rows, np.ndarray):
                 rows.wait(self._memory.stream)
             parts = list(self._parts(rows))

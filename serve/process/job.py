@@ -12,26 +12,28 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from model_zoo.errors import ReelwardenError
 from serve.process.answers import wishes_of
 from serve.process.crew import Crew
 from serve.process.inputs import list_inputs, rules_with_input
-from serve.process.ledger import Ledger
+from serve.process.ledger import Ledger, left_over, write_summary
 from serve.process.messages import Broken, Ended, Event, Order, Task
-from serve.process.outputs import open_outputs
+from serve.process.outputs import Outputs, open_outputs
 from serve.process.sagemaker_config import read_hosts
 from serve.process.scratch import scratch_folder
 from serve.process.settings import JobSettings
-from serve.process.shards import ALL, find_shard
+from serve.process.shards import ALL, Shard, find_shard
 from serve.process.signals import Signals
-from serve.process.summary import Entry, Totals, totals
+from serve.process.summary import Entry, Summary, Totals, totals
 from serve.settings import Settings
 
 FAILED = 1
 TEMPORARY = 75
 SIGNALLED = 128  # plus the number of the signal, as shells count
 POLL_SECONDS = 0.2
+FETCH_SECONDS = 14_400.0  # for a file of 20 GB at 1.4 MB/s; nobody waits at the other end
 LAST_SECONDS = 4.0  # after the grace, for a batch that is being computed to end
 
 log = logging.getLogger(__name__)
@@ -40,25 +42,39 @@ log = logging.getLogger(__name__)
 def run_job(load: Callable[[], Settings], job: JobSettings, signals: Signals) -> tuple[Totals, list[Entry]]:
     """Do the whole job; return its totals, with the exit code, and the inputs that failed."""
     start = time.monotonic()
+    shard, outputs = ALL, None
     try:
-        settings = load()
         shard = find_shard(job, os.environ, read_hosts(job.config_dir, job.input))
         tag = f"{shard.index}-of-{shard.count}-"
         outputs = open_outputs(job.output, tag)
         outputs.tidy()
+        settings = load()
         wishes = wishes_of(job, settings)
         ledger = Ledger(list_inputs(job.input, job.match, wishes.suffixes), shard, outputs)
         ledger.checkpoint()  # before any work, as it shows that answers can be written
         log.info("job begins", extra={"fields": {"share": f"{shard.index} of {shard.count}", "said_by": shard.source}})
-        rules = rules_with_input(settings.fetch_rules(), job.input)
+        rules = rules_with_input(settings.fetch_rules(FETCH_SECONDS), job.input)
         with scratch_folder() as scratch:
             sums = _Job(job, ledger, Crew(Task(settings, job, rules, tag, scratch)), signals).run()
         ledger.write(sums)
     except ReelwardenError as error:
-        seconds = time.monotonic() - start
-        sums = totals([], ALL, state="failed", seconds=seconds, exit_code=error.exit_code, error=str(error))
-        return sums, []
+        return _ended_early(error, shard, outputs, time.monotonic() - start), []
     return sums, ledger.failures
+
+
+def _ended_early(error: ReelwardenError, shard: Shard, outputs: Outputs | None, seconds: float) -> Totals:
+    """Return the totals of a job that reached nothing, and write them over the summary of an earlier run.
+
+    What that finished stays known; where it cannot be read, or written over, it stays as it is.
+    """
+    sums = totals([], shard, state="failed", seconds=seconds, exit_code=error.exit_code, error=str(error))
+    if outputs is None:
+        return sums
+    with suppress(ReelwardenError):
+        left = left_over(shard, outputs)
+        sums = totals(left, shard, state="failed", seconds=seconds, exit_code=error.exit_code, error=str(error))
+        write_summary(Summary(**sums.model_dump(), items=left), shard, outputs)
+    return sums
 
 
 class _Job:
@@ -128,19 +144,21 @@ class _Job:
         ledger = self._ledger
         if self._broken:
             return ledger.totals("failed", self._broken.exit_code, self._broken.message)
-        if self._end_seconds is not None:
+        if self._end_seconds is not None and any(entry.status == "left" for entry in ledger.entries):
             code = SIGNALLED + self._signals.first
             return ledger.totals("stopped", code, "stopped by a signal; run it again to go on")
         if self._too_many:
             error = f"more than {self._job.max_failures} inputs failed"
             return ledger.totals("failed", self._code_of_failures(), error)
-        return ledger.totals("finished", self._code_of_failures())
+        return ledger.totals("finished", 0 if self._is_enough() else self._code_of_failures())
+
+    def _is_enough(self) -> bool:
+        """Say whether as much was done as the job was asked for."""
+        failures = self._ledger.failures
+        if self._job.allow_partial and any(entry.status in ("done", "kept") for entry in self._ledger.entries):
+            return True
+        return len(failures) <= (self._job.max_failures or 0)
 
     def _code_of_failures(self) -> int:
         failures = self._ledger.failures
-        some_answers = any(entry.status in ("done", "kept") for entry in self._ledger.entries)
-        if not failures or (self._job.allow_partial and some_answers):
-            return 0
-        if self._job.max_failures is not None and len(failures) <= self._job.max_failures:
-            return 0
         return TEMPORARY if all(entry.error and entry.error.temporary for entry in failures) else FAILED

@@ -90,15 +90,26 @@ class Ledger:
         What was finished before and not reached yet stays known for the run after this one.
         """
         items = [self._kept_known(entry) for entry in self.entries]
-        summary = Summary(**sums.model_dump(), items=items)
-        self._outputs.write(f"{SUMMARY}{self._shard.suffix}{ANSWER}", summary.model_dump_json(indent=1) + "\n")
+        write_summary(Summary(**sums.model_dump(), items=items), self._shard, self._outputs)
 
     def _kept_known(self, entry: Entry) -> Entry:
         before = self.before.get(entry.name) if entry.status == "left" else None
-        if before is None:
-            return entry
-        ids = {"answer", "input_id", "answer_id", "beside", "work_id"}
-        return entry.model_copy(update=before.model_dump(include=ids))
+        return _left(before) if before else entry
+
+
+def left_over(shard: Shard, outputs: Outputs) -> list[Entry]:
+    """Return what earlier runs finished of a share of which this run reaches nothing; raises UsageError, FetchError."""
+    return [_left(entry) for entry in _remembered(outputs).values() if shard.has(entry.name)]
+
+
+def write_summary(summary: Summary, shard: Shard, outputs: Outputs) -> None:
+    """Write the summary of a share; raises UsageError or FetchError where that cannot be done."""
+    outputs.write(f"{SUMMARY}{shard.suffix}{ANSWER}", summary.model_dump_json(indent=1) + "\n")
+
+
+def _left(before: Entry) -> Entry:
+    ids = {"answer", "input_id", "answer_id", "beside", "work_id"}
+    return Entry(name=before.name, status="left", **before.model_dump(include=ids))
 
 
 def _remembered(outputs: Outputs) -> dict[str, Entry]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -22,14 +22,15 @@ def front_page(domains: Sequence[str]) -> Response:
     return HTMLResponse(text, headers={"Content-Security-Policy": _policy()})
 
 
-def error_page(message: str, status: int) -> Response:
+def error_page(message: str, status: int, headers: Mapping[str, str]) -> Response:
     """Return what a browser shows where there is no report."""
     text = (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Reelwarden</title>'
         '<body style="font:1rem/1.5 system-ui,sans-serif;margin:4rem auto;max-width:40rem;padding:0 1rem">'
         f'<h1>This did not work</h1><p>{escape(message)}</p><p><a href="/">Try another file</a></p>'
     )
-    return HTMLResponse(text, status, {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"})
+    policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    return HTMLResponse(text, status, policy | dict(headers))
 
 
 @cache

@@ -33,9 +33,9 @@ class Health:
         """Say that only a restart helps."""
         self._failure = self._failure or reason
 
-    def state(self, *, full: bool = False) -> State:
-        """Return the state; `full` says that no place is free."""
-        if self._failure:
+    def state(self, *, full: bool = False, stuck: bool = False) -> State:
+        """Return the state; `full` says that no place is free, `stuck` that no worker of a kind comes back."""
+        if self._failure or stuck:
             return "failed"
         if self._draining:
             return "draining"

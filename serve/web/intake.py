@@ -29,7 +29,8 @@ _FORM = "multipart/form-data"
 # said by clients that do not know better, curl among them: the bytes decide
 _UNSAID = {None, "application/octet-stream", "application/x-www-form-urlencoded", "binary/octet-stream"}
 _FAMILIES = ("audio/", "image/", "video/")
-_QUICK = ("image/", "text/")
+_OTHER_MEDIA = {"text/plain", "application/mp4", "application/ogg", "application/x-image"}  # the last is SageMaker's
+_QUICK = ("image/", "text/", "application/x-image")
 _MOST_NAME_LETTERS = 200
 
 
@@ -42,7 +43,7 @@ def type_of(request: Request) -> str | None:
 
 def kind_of(media_type: str | None) -> Kind:
     """Return which kind of body it is; raises UnknownTypeError."""
-    if media_type is None or media_type.startswith(_FAMILIES) or media_type == "text/plain":
+    if media_type is None or media_type.startswith(_FAMILIES) or media_type in _OTHER_MEDIA:
         return "media"
     if media_type == JSON:
         return "json"
@@ -83,15 +84,27 @@ def options_said(request: Request) -> Options:
     return options_of(request.query_params, request.headers.get(ATTRIBUTES))
 
 
+class _Form(MultiPartParser):
+    """Notes whether a form came to its end: what a part that is cut off holds is left out without a word."""
+
+    ended = False
+
+    def on_end(self) -> None:
+        """Note the last boundary."""
+        self.ended = True
+
+
 async def save_form(request: Request, path: Path, most_bytes: int, left_seconds: Left) -> tuple[str, Options]:
     """Write the file of a browser's form to `path`; return its name and what the other fields ask for."""
     chunks = _within(request.stream(), most_bytes, left_seconds)
-    parser = MultiPartParser(request.headers, chunks, max_files=1, max_fields=len(Options.model_fields))
+    parser = _Form(request.headers, chunks, max_files=1, max_fields=len(Options.model_fields))
     try:
         form = await parser.parse()
     except (MultiPartException, KeyError) as error:
         raise UnreadableRequestError(f"this is no form with one file: {shown(str(error))}") from None
     try:
+        if not parser.ended:
+            raise UnreadableRequestError("the form is cut off: its last boundary is missing; send it again")
         files = [value for value in form.values() if isinstance(value, UploadFile)]
         fields = {name: value for name, value in form.items() if isinstance(value, str) and value}
         if not files or not files[0].size:

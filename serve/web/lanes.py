@@ -60,16 +60,17 @@ class Lane:
             )
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Hold a place, from before the body is read to after the answer is there; raises LaterError."""
-        self.check()
-        self.taken += 1
-        start_seconds = monotonic()
+    def place(self) -> Iterator[Place]:
+        """Hold a place, from before the body is read until the answer was sent; raises LaterError."""
+        place = Place(self)
         try:
-            yield
+            yield place
         finally:
-            self.taken -= 1
-            self._mean_seconds = _MEMORY * self._mean_seconds + (1 - _MEMORY) * (monotonic() - start_seconds)
+            place.leave()
+
+    def told(self, seconds: float) -> None:
+        """Take note of how long a place was held."""
+        self._mean_seconds = _MEMORY * self._mean_seconds + (1 - _MEMORY) * seconds
 
     def submit(self, work: Callable[[], Result]) -> Future[Result]:
         """Have a worker do it, with the caller's context."""
@@ -78,10 +79,14 @@ class Lane:
         future.add_done_callback(self._futures.discard)
         return future
 
-    def give_up(self, future: Future[Result]) -> bool:
-        """Count a worker as lost until its work ends after all; say whether no worker is left."""
+    def give_up(self, future: Future[Result]) -> None:
+        """Count a worker as lost until its work ends after all."""
         self._lost.add(future)  # type: ignore[arg-type]
-        self._lost = {lost for lost in self._lost if not lost.done()}
+        future.add_done_callback(self._lost.discard)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether every worker is lost; asked by any thread."""
         return len(self._lost) >= self._at_once
 
     def cancel_waiting(self) -> None:
@@ -93,3 +98,29 @@ class Lane:
         """Take no more work and say whether every worker is free."""
         self._executor.shutdown(wait=False, cancel_futures=True)
         return all(future.done() for future in tuple(self._futures))
+
+
+class Place:
+    """One of the places of a lane, which may be changed for one of another."""
+
+    def __init__(self, lane: Lane) -> None:
+        """Take a place; raises LaterError where none is free."""
+        self._take(lane)
+
+    def _take(self, lane: Lane) -> None:
+        lane.check()
+        lane.taken += 1
+        self.lane, self._start_seconds = lane, monotonic()
+
+    def move(self, lane: Lane) -> None:
+        """Go to another lane; raises LaterError, and stays, where that is full."""
+        if lane is self.lane:
+            return
+        lane.check()
+        self.leave()
+        self._take(lane)
+
+    def leave(self) -> None:
+        """Make the place free."""
+        self.lane.taken -= 1
+        self.lane.told(monotonic() - self._start_seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from serve.settings import LEAST_INTERVAL_SECONDS
 from serve.web.options import Named
 
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
@@ -41,7 +42,7 @@ def _parameter(name: str, schema: dict[str, Any], example: object) -> dict[str, 
 INVOCATIONS: dict[str, Any] = {
     "parameters": [
         _parameter("domains", {"type": "string"}, "moderation,objects"),
-        _parameter("interval_seconds", {"type": "number"}, 1.0),
+        _parameter("interval_seconds", {"type": "number", "minimum": LEAST_INTERVAL_SECONDS, "maximum": 3600}, 1.0),
         _parameter("frame_detail", {"type": "boolean"}, False),
         _parameter("policy", {"type": "string", "enum": ["default", "none"]}, "default"),
         _parameter("format", {"type": "string"}, "csv"),

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from model_zoo.errors import UsageError
 from serve.asked import Asked
+from serve.settings import LEAST_INTERVAL_SECONDS
 from serve.web.refusals import UnreadableRequestError
 
 
@@ -24,7 +25,9 @@ class Options(BaseModel):
     domains: Annotated[tuple[str, ...] | None, BeforeValidator(_split)] = Field(
         None, description="some of the server's domains; in a query or header with commas", examples=[["moderation"]]
     )
-    interval_seconds: float | None = Field(None, gt=0, le=3600, description="how often to look at a video")
+    interval_seconds: float | None = Field(
+        None, ge=LEAST_INTERVAL_SECONDS, le=3600, description="how often to look at a video"
+    )
     frame_detail: bool | None = Field(None, description="tell of every analyzed frame")
 
     policy: Literal["default", "none"] | None = Field(None, description="the project's policy, or no verdict")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from starlette.requests import Request
@@ -17,10 +17,12 @@ from serve.limits import Limits
 from serve.media import open_media
 from serve.review import media_source, page
 from serve.review.source import MOST_EMBEDDED_BYTES
-from serve.web.intake import wants_page
+from serve.web.intake import JSON_LINES, wants_page
 from serve.web.refusals import NoResultError
 
 JSON_FORM = FORMS["json"]
+# the answers to lines, each in the form that its line asks for; by the names that lines of segments have, too
+LINES_FORM = replace(FORMS["jsonl"], media_types=tuple(dict.fromkeys((JSON_LINES, *FORMS["jsonl"].media_types))))
 PAGE_TYPE = "text/html; charset=utf-8"
 
 
@@ -45,6 +47,17 @@ def output_of(request: Request, form_name: str | None, domains: tuple[str, ...],
         form, content_type = chosen.form, chosen.content_type
     check_domains(form, domains)
     return Output(content_type, lambda report, _path: _written(form, report))
+
+
+def lines_type(accept: str | None, lines: int | None = None) -> str:
+    """Return the Content-Type of the answers to so many lines, or to a number not known yet.
+
+    Raises NotAcceptableError where `accept` allows neither lines nor, for one alone, a JSON document.
+    """
+    forms = {LINES_FORM.name: LINES_FORM}
+    if lines in (None, 1):
+        forms |= {JSON_FORM.name: JSON_FORM}
+    return negotiate(accept, forms).content_type
 
 
 def line_output(form_name: str | None, domains: tuple[str, ...]) -> Output:

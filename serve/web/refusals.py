@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from starlette.responses import JSONResponse, Response
 
 from model_zoo.errors import (
@@ -19,6 +21,8 @@ from model_zoo.errors import (
 from serve.logs import request_id
 from serve.shown import shown
 from serve.web.front import error_page
+
+USUAL_RETRY_SECONDS = 5  # for what says no time itself
 
 
 class RefusedError(ReelwardenError):
@@ -126,8 +130,11 @@ def described(error: Exception) -> dict[str, object]:
 
 def answer(error: Exception, *, for_people: bool = False) -> Response:
     """Return the answer to a request that failed."""
+    status = status_of(error)
     wait = getattr(error, "retry_after_seconds", None)
+    if wait is None and status == HTTPStatus.SERVICE_UNAVAILABLE:
+        wait = USUAL_RETRY_SECONDS
     headers = {"Retry-After": str(wait)} if wait is not None else {}
     if for_people:
-        return error_page(shown(str(error)), status_of(error))
-    return JSONResponse(described(error), status_of(error), headers)
+        return error_page(shown(str(error)), status, headers)
+    return JSONResponse(described(error), status, headers)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from starlette.requests import Request
 
 from model_zoo.errors import DeviceLostError, FetchRefusedError
-from serve.asked import Asked, Stop
+from serve.asked import Asked
 from serve.logs import request_id
 from serve.metrics import LOAD_SECONDS, count
 from serve.settings import Settings
@@ -34,7 +34,7 @@ Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
 STOP_SHARE = 0.9  # of the deadline: then the analysis ends, and the rest is for its answer
-MOST_STUCK_SECONDS = 30.0  # after the deadline, until a worker that does not end is given up
+MOST_STUCK_SECONDS = 30.0  # after the deadline, until a worker that does not end counts as lost
 
 
 class Ends:
@@ -62,7 +62,7 @@ class Job:
 
     asked: Asked
     output: Output
-    stop: Stop
+    ends: Ends
 
 
 class Service:
@@ -100,7 +100,8 @@ class Service:
     @property
     def state(self) -> State:
         """How the server is."""
-        return self.health.state(full=self.pictures.full or self.videos.full)
+        lanes = self.pictures, self.videos
+        return self.health.state(full=any(lane.full for lane in lanes), stuck=any(lane.stuck for lane in lanes))
 
     def lane_of(self, media_type: str | None) -> Lane:
         """Return where a request of a type waits for its turn."""
@@ -108,8 +109,8 @@ class Service:
 
     def check_ready(self) -> None:
         """Raise LaterError where no work can be taken now."""
-        state = self.health.state()
-        if state != "ready":
+        state = self.state
+        if state not in {"ready", "busy"}:
             raise LaterError(f"the server is {state}; try again later", retry_after_seconds=5)
 
     def ends(self) -> Ends:
@@ -131,7 +132,7 @@ class Service:
     def answer(self, job: Job, path: Path, name: str) -> bytes:
         """Analyze one file, on a worker, and return its report as the job wants it written."""
         try:
-            report = self.analyzer.analyze(path, asked=job.asked, stop=job.stop)
+            report = self.analyzer.analyze(path, asked=job.asked, stop=job.ends)
         except DeviceLostError as error:
             self.health.fail(str(error))
             raise
@@ -144,7 +145,7 @@ class Service:
         """Fetch media by its address, on a worker, and answer; raises FetchError."""
         if self._fetcher is None:
             raise FetchRefusedError("this server fetches nothing; send the media itself, or set REELWARDEN_FETCH_FROM")
-        with self._fetcher.fetched(place) as path:
+        with self._fetcher.fetched(place, job.ends.left_seconds(), job.ends) as path:
             return self.answer(job, path, path.name)
 
     async def worked(self, lane: Lane, request: Request, ends: Ends, work: Callable[[], Result]) -> Result:
@@ -160,10 +161,9 @@ class Service:
         future = lane.submit(begun)
         try:
             return await _attended(future, gone, ends)
-        except StuckError as error:
+        except StuckError:
             log.error("an analysis does not end; its worker is lost")  # noqa: TRY400 - where it is stuck is unknown
-            if lane.give_up(future):
-                self.health.fail(f"no analysis of {lane.name} ends: {error}")
+            lane.give_up(future)
             raise
         except asyncio.CancelledError:
             ends.reason = "nobody waits for the answer"

@@ -21,6 +21,8 @@ MOST_IDLE_SECONDS = 20.0  # a client may send nothing
 
 # The name of the file that a type is written to: what cannot be read is then damaged rather than unknown
 SUFFIXES = {
+    "application/mp4": ".mp4",
+    "application/ogg": ".ogg",
     "audio/aac": ".aac",
     "audio/flac": ".flac",
     "audio/mp4": ".m4a",

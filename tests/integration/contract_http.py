@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -157,6 +158,13 @@ def test_c15_without_a_useful_type_the_bytes_decide(http: httpx.Client, media_ty
     assert lasting(post(http, CAT.read_bytes(), media_type))["media"]["container"] == "png_pipe"
 
 
+@pytest.mark.parametrize(
+    ("media_type", "path"), [("application/x-image", CAT), ("application/mp4", CLIP), ("application/x-image", SPEECH)]
+)
+def test_c15_names_of_media_outside_of_its_families_are_known(http: httpx.Client, media_type: str, path: Path) -> None:
+    assert lasting(post(http, path.read_bytes(), media_type))["media"]["size_bytes"] == path.stat().st_size
+
+
 @pytest.mark.parametrize("media_type", ["application/xml", "text/csv", "application/zip", "nonsense", "video"])
 def test_c16_c17_a_wrong_type_is_a_415_that_names_the_right_ones(http: httpx.Client, media_type: str) -> None:
     answer = post(http, b"<a/>", media_type)
@@ -212,6 +220,7 @@ def test_c24_other_routes_are_404_and_other_methods_405(http: httpx.Client) -> N
     assert http.get("/invocations").status_code == 405
     assert http.post("/ping").status_code == 405
     assert http.post("/..%2f..%2fetc/passwd").status_code == 404
+    assert http.post("/invocations/", content=CAT.read_bytes()).status_code == 404
 
 
 @pytest.mark.parametrize("megabytes", [25, 99])
@@ -233,7 +242,7 @@ def test_c29_metrics_count_requests_and_end_in_units(http: httpx.Client) -> None
     assert 'reelwarden_requests_total{route="/ping",status="200"}' in text
     names = set(re.findall(r"^# TYPE (reelwarden_\S+)", text, re.MULTILINE))
     assert len(names) > 5
-    endings = ("_seconds", "_total", "_bytes", "_rows", "_bool", "_ratio", "_created")
+    endings = ("_seconds", "_total", "_bytes", "_rows", "_places", "_bool", "_ratio", "_created")
     assert all(name.endswith(endings) for name in names), names
 
 
@@ -243,7 +252,7 @@ def test_options_choose_domains_and_a_wrong_one_is_a_400(http: httpx.Client) -> 
     assert list(lasting(answer)["domains"]) == loaded[:1]
     by_header = post(http, CAT.read_bytes(), None, X_Amzn_SageMaker_Custom_Attributes=f"domains={loaded[0]};mine=1")
     assert list(lasting(by_header)["domains"]) == loaded[:1]
-    for query in ("domains=nosuch", "intervall=1", "interval_seconds=-1"):
+    for query in ("domains=nosuch", "intervall=1", "interval_seconds=-1", "interval_seconds=1e-9"):
         refused = http.post(f"/invocations?{query}", content=CAT.read_bytes())
         assert refused.status_code == 400
         error_of(refused)
@@ -259,6 +268,18 @@ def test_a_browser_form_gives_the_report_of_its_file(http: httpx.Client) -> None
     report = lasting(form)
     assert report["media"]["name"] == "my cat.png"
     assert report["domains"] == lasting(post(http, CAT.read_bytes(), "image/png"))["domains"]
+
+
+def test_a_form_that_is_cut_off_is_told_from_one_without_a_file(http: httpx.Client) -> None:
+    form = http.build_request("POST", "/invocations", files={"file": ("cat.png", CAT.read_bytes())})
+    whole = form.read()
+    for body in (whole[: len(whole) // 2], whole[:-10]):
+        answer = post(http, body, form.headers["content-type"])
+        assert answer.status_code == 422
+        assert "cut off" in error_of(answer)["message"]
+    empty = http.post("/invocations", files={"domains": (None, "labels")})
+    assert empty.status_code == 400
+    assert "no file" in error_of(empty)["message"]
 
 
 def test_the_request_id_is_the_callers_or_a_new_one_and_is_in_the_answer(http: httpx.Client) -> None:
@@ -289,6 +310,17 @@ def test_json_lines_answer_line_by_line_in_order(http: httpx.Client) -> None:
     assert answer.headers["content-type"] == "application/jsonlines"
     statuses = [json.loads(line)["error"]["status"] for line in answer.text.splitlines()]
     assert statuses == [403, 422, 403]
+
+
+def test_json_lines_heed_accept(http: httpx.Client) -> None:
+    line = b'{"media": "/etc/passwd"}\n'
+    assert post(http, line * 2, "application/jsonlines", Accept="application/json").status_code == 406
+    assert post(http, line, "application/jsonlines", Accept="image/png").status_code == 406
+    alone = post(http, line, "application/jsonlines", Accept="application/json")
+    assert alone.status_code == 403
+    assert alone.headers["content-type"] == "application/json"
+    named = post(http, line * 2, "application/jsonlines", Accept="application/x-ndjson")
+    assert named.headers["content-type"] == "application/x-ndjson"
 
 
 def test_accept_and_the_option_format_choose_the_output_form(http: httpx.Client) -> None:

@@ -116,6 +116,7 @@ def test_json_lines_go_to_standard_output_and_nothing_else_does(tmp_path: Path) 
     [
         (["--domains", "nudes"], 2, "'nudes'"),
         (["--interval-seconds", "0"], 2, "interval_seconds=0"),
+        (["--interval-seconds", "1e-9"], 2, "greater than or equal to 0.001; set it by --interval-seconds"),
         (["--models", "moderation.body_parts=nudenet_320n"], 2, "AGPL-3.0"),
         (["--models", "objects.detector=none_such"], 2, "none_such"),
     ],

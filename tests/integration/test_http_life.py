@@ -46,7 +46,7 @@ def begun(server: Server, background: ThreadPoolExecutor) -> Future[httpx.Respon
 
 def wait_for_places(server: Server, taken: int, seconds: float = 10) -> None:
     end = time.monotonic() + seconds
-    line = f'reelwarden_places_taken_total{{lane="videos"}} {taken}.0'
+    line = f'reelwarden_taken_places{{lane="videos"}} {taken}.0'
     while line not in httpx.get(f"{server.url}/metrics", trust_env=False).text:
         assert time.monotonic() < end, f"never {line}"
         time.sleep(0.02)
@@ -137,6 +137,9 @@ def test_a_full_server_says_when_to_come_again_and_ping_says_busy_is_well(
         assert refused.json()["error"]["type"] == "LaterError"
         counted = httpx.get(f"{server.url}/metrics", trust_env=False).text
         assert 'reelwarden_requests_total{route="/invocations",status="503"} 1.0' in counted
+        as_picture = {"content": DEMO, "headers": {"Content-Type": "image/png"}}
+        disguised = httpx.post(server.url + SLOW, trust_env=False, **as_picture)
+        assert disguised.status_code == 503, "a video waits with the videos, whatever it is called"
         assert httpx.get(f"{server.url}/readyz", trust_env=False).json() == {"state": "busy"}
         assert server.ping() == 200
         assert httpx.post(
@@ -280,6 +283,12 @@ def test_media_named_by_an_allowed_path_is_analyzed_line_by_line(server: Server)
     assert reports[3]["decode"]["interval_seconds"] == 5
     alone = httpx.post(f"{server.url}/invocations", json={"media": str(named[0])}, timeout=60, trust_env=False)
     assert alone.json()["domains"] == reports[0]["domains"]
+    headers = {"Content-Type": "application/jsonlines", "Accept": "application/json"}  # as Batch Transform splits lines
+    one = httpx.post(
+        f"{server.url}/invocations", content=lines.splitlines()[0], headers=headers, timeout=60, trust_env=False
+    )
+    assert one.headers["content-type"] == "application/json"
+    assert one.json()["domains"] == reports[0]["domains"]
 
 
 def test_plain_text_is_media_too(server: Server) -> None:

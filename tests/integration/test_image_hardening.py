@@ -164,7 +164,7 @@ def test_c32_work_in_flight_is_answered_after_sigterm(image: Image, fenced: Fenc
     ):
         container.wait_until_ready()
         answer = caller.submit(ask, container.url)
-        while 'places_taken_total{lane="videos"} 1.0' not in (metrics := metrics_of(container)):
+        while 'taken_places{lane="videos"} 1.0' not in (metrics := metrics_of(container)):
             assert not answer.done(), metrics
         assert container.stop() < 30
         assert answer.result(30) == 200

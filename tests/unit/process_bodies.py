@@ -9,8 +9,8 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from serve.process.messages import DEVICE_LOST, Began, Ended, Loaded, Loads, Order, Task
-from serve.process.summary import Entry
+from serve.process.messages import DEVICE_LOST, Began, Ended, Halt, Loaded, Loads, Order, Task
+from serve.process.summary import Entry, Failure
 
 
 def as_named(task: Task, pipe: Connection) -> None:
@@ -60,3 +60,20 @@ def that_loads_for_a_while(task: Task, pipe: Connection) -> None:
     time.sleep(2.0)
     pipe.send(Ended(Entry(name=order.item.name, status="done")))
     pipe.recv()
+
+
+def that_fails_as_named(task: Task, pipe: Connection) -> None:
+    """Fail for good, fail for now, or do well, one input after the other; the folder of outputs notes what is over."""
+    while isinstance(order := pipe.recv(), Order | Halt):
+        if isinstance(order, Halt):
+            continue
+        name = order.item.name
+        pipe.send(Began(name))
+        time.sleep(0.05)
+        entry = Entry(name=name, status="done", answer=f"{name}.json", answer_id=f"sha256:{name}")
+        if name.startswith(("bad", "busy")):
+            failure = Failure(type="CorruptMediaError", message="of no use", temporary=name.startswith("busy"))
+            entry = Entry(name=name, status="failed", error=failure)
+        with (Path(task.job.output) / "over").open("a") as notes:
+            notes.write(f"{name}\n")
+        pipe.send(Ended(entry))

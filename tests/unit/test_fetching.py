@@ -208,10 +208,23 @@ def test_a_file_over_the_limit_is_refused_before_and_while_it_comes(server: File
 def test_a_server_that_sends_too_slowly_is_given_up(server: FileServer, scratch: Path) -> None:
     server.pause_seconds = 0.1
     start = time.monotonic()
-    with pytest.raises(TemporaryFetchError, match=r"in time|not here after"):
+    with pytest.raises(TemporaryFetchError, match=r"not here after 0\.3 s; raise fetch_total_seconds"):
         fetcher(server, fetch_total_seconds=0.3).fetched(f"{server.url}/in/clip.mp4").__enter__()
     with pytest.raises(TemporaryFetchError, match="in time"):
         fetcher(server, fetch_read_seconds=0.02).fetched(f"{server.url}/in/clip.mp4").__enter__()
+    assert time.monotonic() - start < 2
+    assert not list(scratch.iterdir())
+
+
+def test_a_fetch_ends_with_the_time_of_who_waits_for_it(server: FileServer, scratch: Path) -> None:
+    server.pause_seconds = 0.1
+    start = time.monotonic()
+    with pytest.raises(TemporaryFetchError, match=r"the deadline is over; .*REELWARDEN_DEADLINE_SECONDS"):
+        fetcher(server).fetched(f"{server.url}/in/clip.mp4", most_seconds=0.3).__enter__()
+    asked_times = iter([None] * 5)
+    stop = lambda: next(asked_times, "the client has left")  # noqa: E731
+    with pytest.raises(TemporaryFetchError, match="not here in time: the client has left"):
+        fetcher(server).fetched(f"{server.url}/in/clip.mp4", stop=stop).__enter__()
     assert time.monotonic() - start < 2
     assert not list(scratch.iterdir())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from model_zoo.errors import FetchError, FetchRefusedError, MediaLimitError, MediaNotFoundError, TemporaryFetchError
 from serve.fetching import Fetcher
 from serve.settings import load_settings
+from tests.file_server import serving
 from tests.s3_server import s3_server
 
 CLIP = bytes(range(256)) * 4000
@@ -89,6 +91,20 @@ def test_a_server_that_is_not_there_is_a_passing_problem(s3: Any, monkeypatch: p
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with pytest.raises(TemporaryFetchError, match="EndpointConnectionError"):
         fetcher().fetched("s3://clips/in/a.mp4").__enter__()
+
+
+def test_a_store_that_drips_is_given_up_when_the_one_who_waits_must_answer(
+    s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving() as store:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", store.url)
+        store.files["/clips/in/a.mp4"], store.pause_seconds = CLIP, 0.01
+        start = time.monotonic()
+        with pytest.raises(TemporaryFetchError, match=r"s3://clips/in/a\.mp4: not here in time: the deadline is over"):
+            fetcher().fetched("s3://clips/in/a.mp4", most_seconds=0.3).__enter__()
+        with pytest.raises(TemporaryFetchError, match="the client has left"):
+            fetcher().fetched("s3://clips/in/a.mp4", stop=lambda: "the client has left").__enter__()
+        assert time.monotonic() - start < 5
 
 
 def test_without_credentials_the_message_says_what_to_check(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:

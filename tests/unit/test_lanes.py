@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 
 import pytest
 
@@ -22,6 +23,18 @@ def test_a_full_lane_refuses_with_a_time_to_come_again() -> None:
     assert not lane.full
 
 
+def test_a_place_moves_to_another_lane_or_stays_where_that_is_full() -> None:
+    pictures, videos = Lane("pictures", at_once=1, waiting=0), Lane("videos", at_once=1, waiting=0)
+    with pictures.place() as place:
+        place.move(videos)
+        assert (pictures.taken, videos.taken, place.lane) == (0, 1, videos)
+        with pictures.place() as late:
+            with pytest.raises(LaterError, match="1 requests for videos"):
+                late.move(videos)
+            assert (pictures.taken, videos.taken, late.lane) == (1, 1, pictures)
+    assert (pictures.taken, videos.taken) == (0, 0)
+
+
 def test_waiting_work_can_be_cancelled_and_running_work_not() -> None:
     lane, go = Lane("videos", at_once=1, waiting=1), threading.Event()
     running, waiting = lane.submit(go.wait), lane.submit(go.wait)
@@ -36,13 +49,18 @@ def test_waiting_work_can_be_cancelled_and_running_work_not() -> None:
 def test_a_lane_whose_every_worker_hangs_says_so_until_one_comes_back() -> None:
     lane, go = Lane("videos", at_once=2, waiting=0), threading.Event()
     stuck = [lane.submit(go.wait) for _ in range(2)]
-    assert not lane.give_up(stuck[0])
-    assert lane.give_up(stuck[1])
+    lane.give_up(stuck[0])
+    assert not lane.stuck
+    lane.give_up(stuck[1])
+    assert lane.stuck
     assert not lane.close()
     go.set()
     for future in stuck:
         future.result(10)
-    assert not lane.give_up(stuck[0])
+    until = time.monotonic() + 10
+    while lane.stuck and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not lane.stuck
     assert lane.close()
 
 

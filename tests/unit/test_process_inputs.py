@@ -15,6 +15,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from model_zoo.errors import MediaError, MediaNotFoundError, UsageError
 from serve.fetching import Fetcher
 from serve.process.inputs import list_inputs, rules_with_input
+from serve.process.job import FETCH_SECONDS
 from serve.process.names import Inputs, Item, settle, unusable
 from serve.settings import load_settings
 from tests.s3_server import s3_server
@@ -233,3 +234,10 @@ def test_further_forms_count_as_answers(tmp_path: Path) -> None:
     assert len(set(answers)) == len(answers)
     assert [item.name for item in inputs.refused] == ["a.srt"]
     assert "a.srt.json is the answer of another input" in inputs.refused[0].message
+
+
+def test_a_job_may_fetch_one_file_for_longer_than_a_server_unless_the_time_is_set() -> None:
+    as_set = load_settings(fetch_total_seconds=5).fetch_rules(FETCH_SECONDS).patience
+    assert as_set.total_seconds == 5
+    of_server, of_job = load_settings().fetch_rules().patience, load_settings().fetch_rules(FETCH_SECONDS).patience
+    assert (of_server.total_seconds, of_job.total_seconds) == (600, 14_400)

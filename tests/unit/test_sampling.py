@@ -1,5 +1,6 @@
 """Which packets are decoded for which samples, and what is said of it."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -124,6 +125,30 @@ def test_samples_lie_between_the_first_frame_and_the_end_and_each_frame_comes_on
     held = replace(index, ticks=index.ticks * 100, frame_seconds=4.0)  # a frame every 4 s
     plan = make_plan(held, [0.5])
     assert times(held, plan).tolist() == pytest.approx([4.0 * number for number in range(10)])
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_an_interval_far_below_a_frame_gives_every_frame_in_the_memory_of_the_frames(timed: bool) -> None:
+    index = replace(index_of("IPPP" * 10), timed=timed)
+    tracemalloc.start()
+    plan = make_plan(index, [1e-9])
+    most_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sorted(set(plan.due[0].ticks.tolist())) == index.ticks.tolist()
+    assert len(plan.due[0].ticks) <= 2 * len(index.ticks)
+    assert most_bytes < 1_000_000
+
+
+@given(st.lists(st.integers(1, 400), min_size=1, max_size=60), st.sampled_from([0.001, 0.02, 0.05, 0.13]))
+def test_asked_times_that_are_left_out_would_give_no_other_frame(gaps: list[int], interval_seconds: float) -> None:
+    index = index_of("I" + "b" * (len(gaps) - 1), np.cumsum(gaps).tolist())
+    seconds = index.seconds(index.ticks)
+    end = seconds[-1] + index.frame_seconds / 2
+    asked = seconds[0] + np.arange(max(1, np.ceil((end - seconds[0]) / interval_seconds - 1e-9))) * interval_seconds
+    distance = np.abs(seconds[:, None] - asked[None, :])  # (F, S)
+    nearest = (distance <= distance.min(axis=0) + 1e-9).argmax(axis=0)  # (S,) the earlier one of two
+    plan = make_plan(index, [interval_seconds, 0.0])  # all are decoded, so that no sample moves to a key frame
+    assert set(plan.due[0].ticks.tolist()) == set(index.ticks[nearest].tolist())
 
 
 def test_packets_without_times_are_all_decoded_to_learn_them() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from model_zoo.catalog import catalog, named
-from model_zoo.errors import BackendError
+from model_zoo.errors import BackendError, DeviceLostError
 from model_zoo.manifest import ModelSpec
 from model_zoo.weights import WeightPlaces
 from serve.backends import choose
@@ -142,6 +142,8 @@ def test_a_memory_too_small_for_speech_names_the_fix_and_other_failures_do_not()
         heard(LittleRoom(spec, fits=0), 3)
     with pytest.raises(BackendError, match="whisper_base: inference failed: cuBLAS is not here"):
         heard(LittleRoom(spec, 0, "cuBLAS is not here"), 3)
+    with pytest.raises(DeviceLostError, match="whisper_base: the GPU failed for good"):
+        heard(LittleRoom(spec, 0, "CUDA failed with error unspecified launch failure"), 3)
 
 
 def test_what_speech_keeps_of_a_gpus_memory_is_capped_beside_other_models(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from model_zoo.errors import BackendError
+from model_zoo.errors import BackendError, DeviceLostError
 from model_zoo.manifest import Batch, ModelSpec
 from serve.backends.tensorrt_plan import TensorrtPlanModel
 from tests import stand_in_tensorrt
@@ -107,3 +107,14 @@ def test_a_full_memory_is_an_error_that_names_the_fix(tmp_path: Path) -> None:
         model.run({"pixels": noise(3)})
     memory.fits = 1 << 40
     assert len(model.run({"pixels": noise(3)})["scores"]) == 3
+
+
+def test_a_gpu_that_fails_while_answers_are_fetched_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, _, memory = opened(network(tmp_path), MANY)
+
+    def fails(*_: object) -> np.ndarray:
+        raise RuntimeError("cudaErrorIllegalAddress: an illegal memory access was encountered")
+
+    monkeypatch.setattr(memory, "fetch", fails)
+    with pytest.raises(DeviceLostError, match="mean: the GPU failed for good: cudaErrorIllegalAddress"):
+        model.run({"pixels": noise(3)})

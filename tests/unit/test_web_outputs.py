@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from model_zoo.errors import FormError
+from model_zoo.errors import FormError, NotAcceptableError
 from serve.formats import FORMS
-from serve.web.outputs import line_output
+from serve.web.outputs import line_output, lines_type
 from tests.unit.report_fixtures import everything
 
 EVERY_DOMAIN = tuple(everything().domains)
@@ -27,3 +27,30 @@ def test_a_form_that_is_one_json_document_can_be_a_line(name: str) -> None:
 def test_a_form_of_several_lines_cannot(name: str) -> None:
     with pytest.raises(FormError, match=f"the form {name} is no JSON document"):
         line_output(name, EVERY_DOMAIN)
+
+
+@pytest.mark.parametrize(
+    ("accept", "one", "several"),
+    [
+        *((None, "application/jsonlines", "application/jsonlines"), ("*/*", "application/jsonlines", None)),
+        ("application/jsonlines", "application/jsonlines", "application/jsonlines"),
+        ("application/x-ndjson, application/json;q=0.5", "application/x-ndjson", "application/x-ndjson"),
+        ("application/json, */*;q=0.1", "application/json", "application/jsonlines"),
+    ],
+)
+def test_lines_are_answered_as_accept_says(accept: str | None, one: str, several: str | None) -> None:
+    assert lines_type(accept, 1) == one
+    assert lines_type(accept, 2) == (several or one)
+    assert lines_type(accept)
+
+
+def test_several_lines_are_no_json_document() -> None:
+    assert lines_type("application/json", 1) == "application/json"
+    with pytest.raises(NotAcceptableError, match="application/jsonlines"):
+        lines_type("application/json", 2)
+
+
+@pytest.mark.parametrize("accept", ["image/png", "text/csv", "application/json;q=0"])
+def test_what_no_line_can_be_is_refused_before_they_are_here(accept: str) -> None:
+    with pytest.raises(NotAcceptableError, match=r"there are application/jsonlines, application/json"):
+        lines_type(accept)

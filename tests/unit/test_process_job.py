@@ -1,0 +1,116 @@
+"""What a whole job ends with, and what it leaves in its summary; workers that do as their inputs are named."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model_zoo.errors import UsageError
+from serve.process import job as job_module
+from serve.process.crew import Crew
+from serve.process.job import run_job
+from serve.process.messages import Task
+from serve.process.settings import load_job_settings
+from serve.process.signals import Signals
+from serve.process.summary import Totals
+from serve.settings import Settings, load_settings
+from tests.unit.process_bodies import that_fails_as_named
+
+Body = Callable[[Task, Connection], None]
+
+
+def outcome(
+    folder: Path,
+    names: str,
+    monkeypatch: pytest.MonkeyPatch,
+    signals: Signals | None = None,
+    load: Callable[[], Settings] = lambda: load_settings(domains="labels"),
+    **settings: object,
+) -> Totals:
+    """Run a job over inputs of these names."""
+    (folder / "in").mkdir(exist_ok=True)
+    for name in names.split():
+        (folder / "in" / f"{name}.mp4").write_bytes(b"of no matter")
+    monkeypatch.setattr(job_module, "Crew", lambda task: Crew(task, that_fails_as_named))
+    places = {"input": str(folder / "in"), "output": str(folder / "out"), "in_flight": 1}
+    return run_job(load, load_job_settings(**places | settings), signals or Signals())[0]
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((folder / "out" / "summary.json").read_text())
+    return document
+
+
+def test_too_many_failures_are_a_failure_even_where_parts_would_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sums = outcome(tmp_path, "a bad1 bad2 z1 z2", monkeypatch, max_failures=1, allow_partial=True)
+    assert (sums.state, sums.exit_code) == ("failed", 1)
+    assert sums.error == "more than 1 inputs failed"
+    assert sums.counts["left"] > 0
+    assert outcome(tmp_path, "", monkeypatch, allow_partial=True).exit_code == 0
+    assert outcome(tmp_path, "", monkeypatch, max_failures=2).exit_code == 0
+    assert outcome(tmp_path, "", monkeypatch).exit_code == 1
+
+
+def test_too_many_failures_that_may_pass_are_told_by_75(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert outcome(tmp_path, "a busy1 busy2 z", monkeypatch, max_failures=1, allow_partial=True).exit_code == 75
+
+
+@pytest.mark.parametrize(("names", "code", "state"), [("a b", 0, "finished"), ("a bad", 1, "finished")])
+def test_a_job_that_had_finished_everything_when_the_signal_came_ends_by_its_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: str, code: int, state: str
+) -> None:
+    class LateSignals(Signals):
+        """A signal that comes when the last input is over."""
+
+        @property
+        def count(self) -> int:
+            written = tmp_path / "out" / "over"
+            return int(written.exists() and len(written.read_text().split()) == len(names.split()))
+
+        @count.setter
+        def count(self, _value: int) -> None:
+            self.first = signal.SIGTERM
+
+    sums = outcome(tmp_path, names, monkeypatch, LateSignals())
+    assert (sums.state, sums.exit_code) == (state, code)
+    assert sums.counts["left"] == 0
+
+
+def test_an_early_error_is_in_the_summary_and_what_was_finished_before_stays_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert outcome(tmp_path, "a b", monkeypatch).exit_code == 0
+    before = summary(tmp_path)
+    missing = outcome(tmp_path, "", monkeypatch, input="/no/such/folder")
+    assert missing.exit_code == 1
+    after = summary(tmp_path)
+    assert (after["state"], after["exit_code"], after["counts"]["left"]) == ("failed", 1, 2)
+    assert "no such file or folder" in after["error"]
+    assert [item["answer_id"] for item in after["items"]] == [item["answer_id"] for item in before["items"]]
+
+    def wrong() -> Settings:
+        raise UsageError("interval_seconds=0: choose another")
+
+    assert outcome(tmp_path, "", monkeypatch, load=wrong).exit_code == 2
+    assert summary(tmp_path)["exit_code"] == 2
+    assert len(summary(tmp_path)["items"]) == 2
+
+
+def test_a_summary_that_cannot_be_read_is_left_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert outcome(tmp_path, "a", monkeypatch).exit_code == 0
+    before = summary(tmp_path)
+
+    def unreachable(_outputs: object) -> None:
+        raise UsageError("out: no network")
+
+    monkeypatch.setattr("serve.process.outputs.FolderOutputs.summaries", unreachable)
+    assert outcome(tmp_path, "", monkeypatch).exit_code == 2
+    assert summary(tmp_path) == before
