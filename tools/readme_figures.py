@@ -31,6 +31,9 @@ ROWS = (
     Row("body parts with NudeNet", "moderation", "nudenet, from the file", "reelwarden"),
     Row("pictures over HTTP, 32 clients at once", "serve", "moderation, 32 clients", "HTTP, 32 clients"),
     Row("speech to text", "transcription", "139 s of speech, 2 threads", "reelwarden"),
+    Row(
+        "speech to text, and who speaks when", "transcription", "139 s of speech, 2 threads", "reelwarden, speakers too"
+    ),
 )
 
 

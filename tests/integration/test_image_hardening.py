@@ -26,6 +26,7 @@ PICTURE = MEDIA / "images" / "cat.png"
 SPEECH = MEDIA / "speech" / "debian_motto.wav"
 SECRET = "correct-horse-battery-staple"  # noqa: S105 - nobody's
 FILE_NAME = "holiday with Anna.wav"
+RUDE = "You are a stupid idiot. "
 
 
 @pytest.fixture(scope="module")
@@ -152,11 +153,13 @@ def test_c05_no_ping_takes_2_s_while_it_starts(image: Image, fenced: Fence) -> N
     assert max(taken) < 2
 
 
-@pytest.mark.parametrize("image", [BY_NAME["labels"]], ids=["labels"])
+@each_image
 def test_c32_work_in_flight_is_answered_after_sigterm(image: Image, fenced: Fence) -> None:
     def ask(url: str) -> int:
-        body = (MEDIA / "demo.mp4").read_bytes()
-        return httpx.post(f"{url}/invocations", content=body, timeout=60, trust_env=False).status_code
+        reads_only = image.domains == ("toxicity",)
+        body = RUDE.encode() * 20_000 if reads_only else (MEDIA / "demo.mp4").read_bytes()
+        headers = {"Content-Type": "text/plain" if reads_only else "video/mp4"}
+        return httpx.post(f"{url}/invocations", content=body, headers=headers, timeout=60, trust_env=False).status_code
 
     with (
         running(name_of(image), (*HARDENED, fenced.option)) as container,

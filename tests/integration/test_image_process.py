@@ -14,8 +14,7 @@ from tests.conftest import MEDIA
 from tests.image_runs import HARDENED, name_of, run
 
 pytestmark = pytest.mark.docker
-LABELS = [image for image in images() if image.name == "labels"]
-each_image = pytest.mark.parametrize("image", LABELS, ids=lambda image: image.name)
+each_image = pytest.mark.parametrize("image", images(), ids=lambda image: image.name)
 
 
 @pytest.fixture

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from images.catalog import Image, images
 from tests.client_venvs import python_with
-from tests.image_runs import FLAVOR, run, running
+from tests.image_runs import name_of, run, running
 
 pytestmark = pytest.mark.docker
 ASK = (
@@ -14,10 +15,10 @@ ASK = (
 )
 
 
-@pytest.mark.parametrize("image", ["shots"])
-def test_o01_o02_it_is_alive_at_once_and_ready_with_ping(image: str) -> None:
+@pytest.mark.parametrize("image", images(), ids=lambda image: image.name)
+def test_o01_o02_it_is_alive_at_once_and_ready_with_ping(image: Image) -> None:
     python = python_with("tritonclient[http]==2.73.0")
-    with running(f"reelwarden-{image}:{FLAVOR}") as container:
+    with running(name_of(image)) as container:
         container.wait_until_ready()
         said = run(str(python), "-c", ASK, container.url.removeprefix("http://"))
         assert said.stdout.split() == ["True", "True"]
