@@ -19,6 +19,7 @@ from serve.decode.jobs import Colours, Finish, Layout, Surface, row_bytes
 from serve.decode.nvdec import Nvdec
 from serve.decode.paint import Painter
 from serve.decode.reading import Wanted, read
+from serve.decode.sessions import kind_of
 from serve.in_flight import ON_GPU, InFlight
 from serve.limits import Limits
 from serve.media import open_media
@@ -130,10 +131,11 @@ def engines_rate(path: Path, nvdec: Nvdec, count: int) -> float:
     assert video is not None
 
     def one(_: int) -> int:
-        with av.open(path) as container, nvdec.sessions.session(video) as session:
+        with av.open(path) as container:
             stream = container.streams.video[0]
             packets = (packet for packet in container.demux(stream) if packet.size)
-            return sum(1 for _ in session.surfaces(with_start_codes(packets, stream)))
+            with nvdec.sessions.session(kind_of(video, stream)) as session:
+                return sum(1 for _ in session.surfaces(with_start_codes(packets, stream)))
 
     one(0)
     start = time.perf_counter()
@@ -178,7 +180,7 @@ def fallback_cases(folder: Path, nvdec: Nvdec) -> dict[str, Any]:
     options = {"x264-params": "keyint=12:bframes=2:log-level=none"}
     cases = {
         "10-bit H.264": write_clip(folder / "bits.mp4", frames=24, options=options, pixel_format="yuv420p10le"),
-        "odd sizes": write_clip(folder / "odd.mp4", frames=24, options=options, size=(322, 182)),
+        "odd sizes": write_clip(folder / "odd.webm", frames=24, size=(321, 181), **CODECS["vp9"][1]),
         "truncated": write_clip(folder / "cut.ts", frames=48, options=options),
     }
     content = cases["truncated"].read_bytes()

@@ -45,8 +45,7 @@ ENGINES: Mapping[int, Engines] = {  # by compute capability
     86: Engines("Ampere", {**_COMMON, "av1": _AV1}),
     89: Engines("Ada Lovelace", {**_COMMON, "av1": _AV1}),
     90: Engines("Hopper", _COMMON),
-    100: Engines("Blackwell", {**_COMMON, "h264": _BLACKWELL_H264, "av1": _AV1}),
-    120: Engines("Blackwell", {**_COMMON, "h264": _BLACKWELL_H264, "av1": _AV1}),
+    **dict.fromkeys((100, 103, 120, 121), Engines("Blackwell", {**_COMMON, "h264": _BLACKWELL_H264, "av1": _AV1})),
 }
 COUNTS: Mapping[str, int] = {  # engines of a GPU, by a word of its name; one where it is not here
     "T4": 2,
