@@ -61,7 +61,8 @@ class Settings(BaseSettings):
     offline: bool = Field(False, description="never fetch anything")
 
     device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="where models run; cuda refuses to start where one would have to run on the CPU"
+        "auto",
+        description="where models run; cuda refuses to start where one that is not small would have to run on the CPU",
     )
     gpu_memory_share: float = Field(
         0.7, gt=0, le=1, description="of a GPU's memory that all models together may hold; the rest is for decoding"
