@@ -77,7 +77,10 @@ class Settings(BaseSettings):
         description="of the models, where `python -m export --keep` wrote it and its parity was shown; "
         "auto is fp16 on a GPU",
     )
-    cuda_graphs: bool = Field(False, description="capture CUDA graphs where shapes are fixed; not yet tried on a GPU")
+    cuda_graphs: bool = Field(
+        False,
+        description="capture CUDA graphs of models whose shapes are fixed, while they load; not yet tried on a GPU",
+    )
     backend: Literal["auto", "onnxruntime"] = Field("auto", description="what runs the models")
     decoder: Literal["auto", "cpu", "nvdec"] = Field(
         "auto", description="which decoder reads video; nvdec refuses to start where there is none"
