@@ -51,6 +51,10 @@ class Binding:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.binding, name)
 
+    def bind_input(self, name: str, _device: str, number: int, kind: Any, shape: Any, address: int) -> None:
+        """Bind memory of the host."""
+        self.binding.bind_input(name, "cpu", number, kind, shape, address)
+
     def bind_output(self, name: str, _device: str, number: int) -> None:
         """Let the CPU choose the memory."""
         self.binding.bind_output(name, "cpu", number)
