@@ -49,8 +49,8 @@ def _peak(gigabytes: float, fp32: float, fp16: float, tf32: float | None = None)
     return Peak(flops, gigabytes * 1e9)
 
 
-# By words of the GPU's name; dense, without sparsity; from data sheets, nothing of it is measured here. Those of the L40
-# and the L40S are as resellers reprint them. No public source was found for the A10G, nor for the A10's TF32.
+# By words of the GPU's name; dense, without sparsity; from data sheets, nothing of it is measured here. Those of L40
+# and L40S are as resellers reprint them. No public source was found for the A10G, nor for the A10's TF32.
 PEAKS = {
     ("T4",): _peak(320, 8.1, 65),
     ("A10G",): _peak(600, 31.5, 70, 35),

@@ -78,7 +78,7 @@ class Session:
         if self._names[0] != CPU:
             self.told.extend(asked)
         for name, given in asked:
-            if name == TENSORRT and name not in self.broken:
+            if name == TENSORRT and not self.broken & {TENSORRT, "no node"}:
                 Path(given["trt_engine_cache_path"], "built.engine").touch()
 
     def __getattr__(self, name: str) -> Any:
@@ -116,7 +116,8 @@ class Session:
 def install(monkeypatch: pytest.MonkeyPatch, broken: set[str]) -> Told:
     """Put the stand-in in place; a provider in `broken` gives up silently, as theirs do. Returns what they are told.
 
-    "graphs" in `broken` is a session that is not opened with graphs, "capture" one that fails when it captures one.
+    "graphs" in `broken` is a session that is not opened with graphs, "capture" one that fails when it captures; with
+    "no node" TensorRT's provider starts, and takes no node of the network.
     """
     told: Told = []
     GRAPHS.captured, GRAPHS.started = [], []

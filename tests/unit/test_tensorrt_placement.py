@@ -182,6 +182,17 @@ def test_a_provider_that_gives_up_is_passed_over_for_cuda(
     assert not list((places.cache / "engines").glob("mean-*/*"))
 
 
+@pytest.mark.usefixtures("_tensorrt", "told")
+def test_a_provider_that_takes_no_node_is_not_said_to_run_the_model(
+    weights: Path, places: WeightPlaces, broken: set[str]
+) -> None:
+    broken.add("no node")
+    placed = place(weights, places, "provider")
+    assert placed.backend == "onnxruntime"
+    assert "TensorRT provider takes no part of this network" in placed.reason
+    assert not list((places.cache / "engines").glob("mean-*/*"))
+
+
 @pytest.mark.usefixtures("_tensorrt")
 def test_the_cpu_is_the_end_of_the_chain_and_every_reason_is_told(
     weights: Path, places: WeightPlaces, told: Told, broken: set[str], monkeypatch: pytest.MonkeyPatch
