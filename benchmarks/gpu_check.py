@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,16 +26,22 @@ import numpy as np
 
 from benchmarks import gpu_inference as inference
 from benchmarks import gpu_sections as sections
+from benchmarks import gpu_ways as ways
 from benchmarks.gpu_goals import goals, in_words
 from benchmarks.roofline import peak_of
 from benchmarks.tensorrt_check import default_models
+from model_zoo.catalog import catalog, named
 from model_zoo.errors import BackendError
 from model_zoo.values import OnDevice
-from serve.backends.onnx_cuda import Target, why_no_cuda
+from model_zoo.weights import ensure
+from serve.backends.ctranslate2 import compute_type
+from serve.backends.onnx_cuda import Target
+from serve.backends.plan_memory import GpuMemory
 from serve.decode.nvdec import NoNvdec, Nvdec, find_nvdec
 from serve.decode.paint import GpuBlock, GpuPainter
 from serve.decode.sessions import Sessions
 from serve.devices import Gpu, look_for_gpu
+from serve.doctor import examine
 from serve.pipeline import Analyzer
 from serve.settings import load_settings
 
@@ -98,27 +104,34 @@ def _sections(gpu: Gpu, folder: Path) -> dict[str, Callable[[], Any]]:
     target = Target(most_bytes=int(gpu.memory_bytes * 0.7))
     detector = next(spec for spec in models if spec.name == "nanodet_g_416")
     return {
-        "doctor": lambda: _doctor(),
+        "doctor": lambda: [asdict(check) for check in examine(load_settings())],
         "kernel_parity": lambda: sections.kernel_parity(GpuPainter(), _upload),
-        "kernel_speed": lambda: sections.kernel_speed(GpuPainter(), _upload, _copy_rate()),
+        "kernel_speed": lambda: _kernel_speed(),
         "contracts": lambda: _contracts(),
         "decode": lambda: sections.decode_rates(
             sections.clips(folder, (1920, 1080), 300, ("h264", "hevc", "vp9", "av1")), _many(), SESSIONS, threads
         ),
         "fallback": lambda: sections.fallback_cases(folder, _nvdec()),
         "inference": lambda: inference.inference_rates(models, target, folder, BATCHES, _lay, peak_of(gpu.name)),
+        "graphs": lambda: ways.graph_rates(models, target, _lay, (1, max(BATCHES))),
+        "plans": lambda: ways.plan_rates(
+            models, gpu, load_settings().weight_places(), GpuMemory, _lay, (1, max(BATCHES))
+        ),
+        "speech": lambda: _speech(gpu),
         "out_of_memory": lambda: inference.out_of_memory(detector, Target(most_bytes=96 << 20)),
         "pipeline": lambda: _pipeline(),
         "memory": lambda: _memory_returned(),
     }
 
 
-def _doctor() -> dict[str, Any]:
-    found = find_nvdec()
-    return {
-        "onnxruntime": why_no_cuda() or "can use the GPU",
-        "nvdec": found.reason if isinstance(found, NoNvdec) else "can be used",
-    }
+def _kernel_speed() -> dict[str, Any]:
+    painter = GpuPainter()
+    return sections.kernel_speed(painter, _upload, painter.prepared, painter.seconds_of, _copy_rate())
+
+
+def _speech(gpu: Gpu) -> dict[str, Any]:
+    (spec,) = named(["whisper_base"], catalog())
+    return ways.speech_rate(spec, ensure(spec, load_settings().weight_places()), "cuda", compute_type(gpu.sm))
 
 
 def _nvdec() -> Nvdec:

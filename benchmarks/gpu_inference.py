@@ -32,9 +32,8 @@ def inference_rates(
     seconds: float = 1.0,
 ) -> list[dict[str, Any]]:
     """Run every model at every size of batch, in fp32 and fp16."""
-    fixed = [spec for spec in specs if spec.input and spec.input.width and spec.input.height]
     found = []
-    for spec in fixed:
+    for spec in fixed_models(specs):
         for precision in ("fp32", "fp16"):
             path = _file(spec, precision, folder)
             counted = cost(onnx.load_from_string(with_front(spec, path)), (1, *_sides(spec)))
@@ -45,6 +44,16 @@ def inference_rates(
                 for batch in batches
             ]
     return [with_shares(row) for row in found]
+
+
+def fixed_models(specs: Sequence[ModelSpec]) -> list[ModelSpec]:
+    """Return those that take pictures of one size."""
+    return [spec for spec in specs if spec.input and spec.input.width and spec.input.height]
+
+
+def noise_rows(spec: ModelSpec, batch: int) -> np.ndarray:
+    """Return so many pictures of noise, the same ones each time."""
+    return np.random.default_rng(7).integers(0, 256, (batch, *_sides(spec)), np.uint8)
 
 
 def with_shares(row: dict[str, Any]) -> dict[str, Any]:
@@ -59,7 +68,7 @@ def with_shares(row: dict[str, Any]) -> dict[str, Any]:
 def _rate(spec: ModelSpec, path: Path, target: Target, batch: int, lay: Lay, seconds: float) -> dict[str, Any]:
     wide = spec.model_copy(update={"batch": spec.batch.model_copy(update={"most": batch})})
     model = OnnxCudaModel(wide, path, target)
-    name, rows = spec.sees().name, np.random.default_rng(7).integers(0, 256, (batch, *_sides(spec)), np.uint8)
+    name, rows = spec.sees().name, noise_rows(spec, batch)
     there = lay(rows)
     there.wait(None)
     session: onnxruntime.InferenceSession = model._session
@@ -81,8 +90,9 @@ def _roofline(counted: Cost, peak: Peak | None, precision: str, batch: int) -> d
         "megabytes_a_row": round((counted.activation_bytes + counted.weight_bytes / batch) / 1e6, 3),
     }
     if peak is not None:
-        most = counted.images_per_second(batch, peak.flops[precision], peak.bytes_per_second)
-        found["roofline_rows_per_second"] = round(most, 1)
+        arithmetic = peak.arithmetic(precision)
+        most = counted.images_per_second(batch, peak.flops[arithmetic], peak.bytes_per_second)
+        found |= {"roofline_rows_per_second": round(most, 1), "roofline_arithmetic": arithmetic}
     return found
 
 

@@ -33,25 +33,48 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """What a card does at most, from its data sheet: FLOPs a second by precision, bytes a second."""
+    """What a card does at most, from its data sheet: FLOPs a second by arithmetic, bytes a second."""
 
     flops: dict[str, float]
     bytes_per_second: float
 
+    def arithmetic(self, precision: str) -> str:
+        """Return in what a precision is computed: ONNX Runtime multiplies fp32 as TF32 where the card has it."""
+        return "tf32" if precision == "fp32" and "tf32" in self.flops else precision
 
-PEAKS = {  # by a word of the GPU's name; dense, without sparsity; from data sheets, not measured
-    "T4": Peak({"fp32": 8.1e12, "fp16": 65e12}, 320e9),
-    "A10G": Peak({"fp32": 31.5e12, "fp16": 70e12}, 600e9),
-    "A10": Peak({"fp32": 31.2e12, "fp16": 125e12}, 600e9),
-    "L4": Peak({"fp32": 30.3e12, "fp16": 121e12}, 300e9),
-    "H100": Peak({"fp32": 66.9e12, "fp16": 989e12}, 3350e9),
-    "H200": Peak({"fp32": 66.9e12, "fp16": 989e12}, 4800e9),
+
+def _peak(gigabytes: float, fp32: float, fp16: float, tf32: float | None = None) -> Peak:
+    """Return a peak from gigabytes and teraflops a second."""
+    flops = {"fp32": fp32 * 1e12, "fp16": fp16 * 1e12} | ({"tf32": tf32 * 1e12} if tf32 else {})
+    return Peak(flops, gigabytes * 1e9)
+
+
+# By words of the GPU's name; dense, without sparsity; from data sheets, nothing of it is measured here. Those of L40
+# and L40S are as resellers reprint them. No public source was found for the A10G, nor for the A10's TF32.
+PEAKS = {
+    ("T4",): _peak(320, 8.1, 65),
+    ("A10G",): _peak(600, 31.5, 70, 35),
+    ("A10",): _peak(600, 31.2, 125, 62.5),
+    ("A40",): _peak(696, 37.4, 149.7, 74.8),
+    ("A100", "40GB"): _peak(1555, 19.5, 312, 156),
+    ("A100", "SXM4", "80GB"): _peak(2039, 19.5, 312, 156),
+    ("L4",): _peak(300, 30.3, 121, 60),
+    ("L40",): _peak(864, 90.5, 181, 90.5),
+    ("L40S",): _peak(864, 91.6, 362, 183),
+    ("RTX", "4090"): _peak(1008, 82.6, 165, 82.6),
+    ("H100", "PCIe"): _peak(2000, 51.2, 756, 378),
+    ("H100", "HBM3"): _peak(3350, 66.9, 989, 494),  # as SXM cards call themselves
+    ("H200",): _peak(4800, 66.9, 989, 494),
 }
+_OTHER_CARDS = {"NVL", "Laptop", "D"}  # slower ones, which have a name of these in theirs
 
 
 def peak_of(name: str) -> Peak | None:
     """Return the peaks of a GPU; None where nothing is known of it."""
-    return next((PEAKS[word] for word in name.replace("-", " ").split() if word in PEAKS), None)
+    words = set(name.replace("-", " ").split())
+    if words & _OTHER_CARDS:
+        return None
+    return next((peak for known, peak in PEAKS.items() if words.issuperset(known)), None)
 
 
 def cost(model: onnx.ModelProto, input_shape: Shape) -> Cost:

@@ -170,6 +170,7 @@ class ModelSpec(WeightFile):
     default: bool = False  # fills its role unless the user names another model
     decoder: str  # the domain's post-processing that understands the outputs
     format: Literal["onnx", "ctranslate2"] = "onnx"  # what kind of backend runs it
+    small: bool = False  # a GPU gains nothing: it may run on the CPU whatever the settings say
     further_files: tuple[WeightFile, ...] = ()  # what the main file needs beside it, such as a tokenizer
     licence: Licence
     input: Input | None = None  # of a network that sees

@@ -43,7 +43,9 @@ def _run(arguments: list[str]) -> int:
 
         return serve(rest)
     from serve.cli import main as others
+    from serve.stdout import keep_stdout
 
+    keep_stdout()
     others()
     return 0
 

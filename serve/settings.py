@@ -69,7 +69,8 @@ class Settings(BaseSettings):
     offline: bool = Field(False, description="never fetch anything")
 
     device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="where models run; cuda refuses to start where one would have to run on the CPU"
+        "auto",
+        description="where models run; cuda refuses to start where one that is not small would have to run on the CPU",
     )
     gpu_memory_share: float = Field(
         0.7, gt=0, le=1, description="of a GPU's memory that all models together may hold; the rest is for decoding"
@@ -84,7 +85,10 @@ class Settings(BaseSettings):
         description="of the models, where `python -m export --keep` wrote it and its parity was shown; "
         "auto is fp16 on a GPU",
     )
-    cuda_graphs: bool = Field(False, description="capture CUDA graphs where shapes are fixed; not yet tried on a GPU")
+    cuda_graphs: bool = Field(
+        False,
+        description="capture CUDA graphs of models whose shapes are fixed, while they load; not yet tried on a GPU",
+    )
     backend: Literal["auto", "onnxruntime"] = Field("auto", description="what runs the models")
     decoder: Literal["auto", "cpu", "nvdec"] = Field(
         "auto", description="which decoder reads video; nvdec refuses to start where there is none"

@@ -1,15 +1,17 @@
 """A stand-in for PyNvVideoCodec: the same names and the same rules, but PyAV decodes, and surfaces lie in host memory.
 
 It holds to what the real library does: packets carry an address and a length, start codes are asked for, a surface is
-written over by the next call, an empty packet ends a run. `Trouble` makes it fail in the ways that GPUs fail.
+written over by the next call, an empty packet ends a run. A session keeps the surface size of its first picture and
+scales all others into it, unless it was told of another size by `setReconfigParams`; odd widths are said as even ones.
+`Trouble` makes it fail in the ways that GPUs fail.
 """
 
 from __future__ import annotations
 
 import ctypes
 import enum
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
@@ -17,7 +19,15 @@ import av
 import numpy as np
 from av.packet import Packet
 
-NAMES = {"H264": "h264", "HEVC": "hevc", "VP8": "vp8", "VP9": "vp9", "AV1": "av1", "MPEG2": "mpeg2video"}
+NAMES = {
+    "H264": "h264",
+    "HEVC": "hevc",
+    "VP8": "vp8",
+    "VP9": "vp9",
+    "AV1": "libdav1d",
+    "MPEG1": "mpeg1video",
+    "MPEG2": "mpeg2video",
+}
 PITCH = 64  # bytes that a line is rounded up to
 
 
@@ -67,6 +77,7 @@ class Trouble:
     loses: int | None = None  # the frame of this number never comes
     layout: Pixel_Format | None = None
     engines: int = 2
+    caps: Mapping[str, int] = field(default_factory=dict)  # what the driver says otherwise
 
 
 class Plane:
@@ -101,14 +112,17 @@ class Library(ModuleType):
         self.trouble = trouble or Trouble()
         self.opened: list[Decoder] = []
         self.frames_out = 0
+        self.asked = 0  # how often for what the driver takes
         self.cudaVideoCodec, self.cudaVideoChromaFormat = cudaVideoCodec, cudaVideoChromaFormat
         self.Pixel_Format, self.OutputColorType, self.PacketData = Pixel_Format, OutputColorType, PacketData
 
     def GetDecoderCaps(self, gpuid: int, codec: Any, chromaformat: Any, bitdepth: int) -> dict[str, int]:  # noqa: N802
         """Say what the engine takes."""
         assert (gpuid, chromaformat) == (0, cudaVideoChromaFormat["420"])
-        found = {"supported": int(not self.trouble.refuses), "width_max": 4096, "height_max": 4096}
-        return {**found, "num_decoder_engines": self.trouble.engines}
+        self.asked += 1
+        found = {"supported": int(not self.trouble.refuses), "width_max": 4096, "height_max": 4096, "width_min": 48}
+        found |= {"height_min": 16, "mb_num_max": 65_536, "num_decoder_engines": self.trouble.engines}
+        return {**found, **self.trouble.caps}
 
     def CreateDecoder(self, **arguments: Any) -> Decoder:  # noqa: N802 - the library's name
         """Open a session."""
@@ -117,20 +131,29 @@ class Library(ModuleType):
         assert arguments["cudacontext"]
         if self.trouble.at_open:
             raise RuntimeError("PyNvDecoder constructor failed: out of memory\nat PyNvDecoder.cpp:42")
-        self.opened.append(Decoder(self, arguments["codec"], arguments["maxwidth"], arguments["maxheight"]))
+        most = (arguments.get("maxwidth", 0), arguments.get("maxheight", 0))
+        self.opened.append(Decoder(self, arguments["codec"], most))
         return self.opened[-1]
 
 
 class Decoder:
     """One session."""
 
-    def __init__(self, library: Library, codec: cudaVideoCodec, width: int, height: int) -> None:
-        self._library, self._name, self._most = library, NAMES[codec.name], (width, height)
+    def __init__(self, library: Library, codec: cudaVideoCodec, most: tuple[int, int]) -> None:
+        self._library, self._name = library, NAMES[codec.name]
+        self._most = tuple(-(-side // 32) * 32 for side in most)
+        self._size: tuple[int, int] | None = None  # of the surfaces
         self._start()
         self._surfaces: list[np.ndarray] = []
 
     def _start(self) -> None:
         self._codec = av.CodecContext.create(self._name, "r")
+
+    def setReconfigParams(self, width: int, height: int) -> None:  # noqa: N802 - the library's name
+        """Give surfaces of another size from now on."""
+        if width > self._most[0] or height > self._most[1]:
+            raise RuntimeError("Resize dimensions must be lower than max width and height")
+        self._size = (width, height)
 
     def Decode(self, packet: PacketData) -> list[DecodedFrame]:  # noqa: N802 - the library's name
         """Decode a packet; an empty one ends the run."""
@@ -159,16 +182,20 @@ class Decoder:
             self._library.frames_out += 1
             if trouble.after_frames is not None and number >= trouble.after_frames:
                 raise RuntimeError("CUDA_ERROR_ILLEGAL_ADDRESS")
-            if frame.width > self._most[0] or frame.height > self._most[1]:
-                raise RuntimeError("the session is too small for this video")
+            if self._size is None:
+                self._size = (frame.width, frame.height)
+                self._most = (max(self._most[0], frame.width), max(self._most[1], frame.height))
+            if (frame.width > self._most[0] or frame.height > self._most[1]) and self._name != "vp9":
+                raise RuntimeError("Reconfigure Not supported when width/height > maxwidth/maxheight")
             if number != trouble.loses:
-                yield self._surface(frame)
+                yield self._surface(frame, *self._size)
 
-    def _surface(self, frame: Any) -> DecodedFrame:
+    def _surface(self, frame: Any, width: int, height: int) -> DecodedFrame:
         wide = frame.format.components[0].bits > 8
         layout = "p010le" if wide else "nv12"
-        picture = frame.reformat(format=layout, src_color_range=frame.color_range, dst_color_range=frame.color_range)
-        height, width, item = frame.height, frame.width, 2 if wide else 1
+        same = {"src_color_range": frame.color_range, "dst_color_range": frame.color_range}
+        picture = frame.reformat(width=width, height=height, format=layout, **same)
+        item = 2 if wide else 1
         pitch = -(-width * item // PITCH) * PITCH
         lines = height + (height + 1) // 2
         memory = np.zeros((lines, pitch), np.uint8)
@@ -182,7 +209,7 @@ class Decoder:
         kind = np.uint16 if wide else np.uint8
         samples = memory.view(kind)
         planes = [
-            np.lib.stride_tricks.as_strided(samples, (height, width, 1), (pitch, item, item)),
+            np.lib.stride_tricks.as_strided(samples, (height, (width + 1) // 2 * 2, 1), (pitch, item, item)),
             np.lib.stride_tricks.as_strided(
                 samples[height:], (lines - height, (width + 1) // 2, 2), (pitch, 2 * item, item)
             ),

@@ -1,7 +1,8 @@
 """A stand-in for TensorRT's Python module, as far as it is used: its engines are ONNX files that the CPU runs.
 
 Addresses are those of the host's memory. What it is strict about is what TensorRT is strict about: shapes within the
-profile that was chosen, addresses for every tensor, plans of its own version.
+profile that was chosen, addresses for every tensor, memory to work in, plans of its own version. While a graph is
+captured nothing is run; starting it runs on the addresses and shapes of then.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import ctypes
 import json
 from collections.abc import Callable, Sequence
 from enum import Enum, IntEnum
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,6 +37,9 @@ class HostMemory:
     def __init__(self) -> None:
         self.allocated: list[int] = []
         self.fits = 1 << 40
+        self.captured = 0
+        self.started = 0  # graphs
+        self.captures_at_most = 1 << 40
 
     def allocate(self, size_bytes: int) -> Any:
         """Return an array of bytes."""
@@ -55,6 +60,29 @@ class HostMemory:
         """Copy the first bytes."""
         size = int(np.prod(shape)) * dtype.itemsize
         return block[:size].copy().view(dtype).reshape(tuple(shape))
+
+    def capture(self, work: Callable[[], None]) -> Callable[[], None]:
+        """Keep what would be run."""
+        global RECORDED
+        assert RECORDED is None, "two captures at once"
+        RECORDED = recorded = []
+        try:
+            work()
+            if self.captured == self.captures_at_most:
+                raise RuntimeError("cudaErrorStreamCaptureUnsupported: operation not permitted")
+        finally:
+            RECORDED = None
+        self.captured += 1
+
+        def start() -> None:
+            self.started += 1
+            for run in recorded:
+                run()
+
+        return start
+
+
+RECORDED: list[Callable[[], None]] | None = None
 
 
 def plan_of(content: bytes, profiles: Ranges, version: str = VERSION) -> bytes:
@@ -90,6 +118,12 @@ class Context:
         self.shapes: list[tuple[int, ...]] = []
         self._shape: tuple[int, ...] = ()
         self._addresses: dict[str, int] = {}
+        self.works_in: tuple[int, int] | None = None
+
+    def set_device_memory(self, address: int, size_bytes: int) -> None:
+        """Remember where to work."""
+        assert size_bytes >= self._engine.device_memory_size_v2
+        self.works_in = (address, size_bytes)
 
     def set_optimization_profile_async(self, number: int, _stream: int) -> bool:
         """Take another profile."""
@@ -118,19 +152,29 @@ class Context:
         return True
 
     def execute_async_v3(self, stream: int) -> bool:
-        """Read, run, write."""
+        """Read, run, write; now, or when the graph that is captured is started."""
         assert stream == HostMemory.stream
         assert set(self._addresses) == {self._engine.input, *self._engine.outputs}
-        self.shapes.append(self._shape)
-        rows = _at(self._addresses[self._engine.input], self._shape, self._engine.input_type)
+        assert self.works_in is not None
+        run = partial(self._run, dict(self._addresses), self._shape)
+        if RECORDED is None:
+            run()
+        else:
+            RECORDED.append(run)
+        return True
+
+    def _run(self, addresses: dict[str, int], shape: tuple[int, ...]) -> None:
+        self.shapes.append(shape)
+        rows = _at(addresses[self._engine.input], shape, self._engine.input_type)
         outputs = self._engine.session.run(None, {self._engine.input: rows})
         for name, output in zip(self._engine.outputs, outputs, strict=True):
-            _at(self._addresses[name], output.shape, output.dtype)[...] = output
-        return True
+            _at(addresses[name], output.shape, output.dtype)[...] = output
 
 
 class PlanEngine:
     """An ICudaEngine."""
+
+    device_memory_size_v2 = 4096
 
     def __init__(self, content: bytes, profiles: Ranges, logger: Any) -> None:
         self.session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
@@ -160,8 +204,9 @@ class PlanEngine:
         """Return least, usual, most."""
         return [tuple(shape) for shape in self._profiles[number][name]]
 
-    def create_execution_context(self) -> Context:
+    def create_execution_context(self, strategy: str) -> Context:
         """Return a context, and remember it for the test."""
+        assert strategy == "user managed"
         self.contexts.append(Context(self))
         return self.contexts[-1]
 
@@ -303,6 +348,7 @@ def module(version: str = VERSION) -> Any:
         Builder=Builder,
         OnnxParser=Parser,
         TensorIOMode=Mode,
+        ExecutionContextAllocationStrategy=SimpleNamespace(USER_MANAGED="user managed"),
         MemoryPoolType=SimpleNamespace(WORKSPACE=0),
         NetworkDefinitionCreationFlag=SimpleNamespace(STRONGLY_TYPED=1),
         HardwareCompatibilityLevel=SimpleNamespace(

@@ -21,7 +21,7 @@ def check_agreement(spec: ModelSpec, content: bytes, model: Model) -> None:
     wanted = dict(zip(spec.outputs, session.run(list(spec.outputs), {spec.input_name: rows}), strict=True))
     got = model.run({spec.input_name: rows})
     for output, values in wanted.items():
-        share = _share(values, got[output])
+        share = share_of_difference(values, got[output])
         if not share <= MOST_SHARE:  # also for what is no number
             raise BackendError(
                 f"{spec.name}: TensorRT's answers are not those of ONNX Runtime: {output} differs by {share:.2g} of "
@@ -41,7 +41,8 @@ def noise(spec: ModelSpec) -> Tensor:
     return random.integers(0, 256, (ROWS, seen.height or side, seen.width or side, 3), np.uint8)
 
 
-def _share(wanted: Tensor, got: Tensor) -> float:
+def share_of_difference(wanted: Tensor, got: Tensor) -> float:
+    """Return the largest difference, as a share of the largest wanted value."""
     if wanted.shape != got.shape:
         return float("inf")
     difference = np.abs(wanted.astype(np.float64) - got.astype(np.float64)).max(initial=0.0)

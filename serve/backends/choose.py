@@ -23,7 +23,7 @@ def place_model(
     """Load a model on the GPU where there is one, or on the CPU; raises BackendError when it cannot be loaded.
 
     The format of the weights says what can run them. With `device="cuda"` a model is refused where it would have to run
-    on the CPU.
+    on the CPU, unless its manifest says that it is small.
     """
     speech = spec.format == "ctranslate2"
     on_cpu = _speech_on_cpu if speech else _on_cpu
@@ -39,7 +39,7 @@ def place_model(
             return place_on_gpu(spec, path, wishes, found.gpu)
         except BackendError as error:
             reason = f"{found.gpu.name} could not be used: {error}"
-    if wishes.device == "cuda":
+    if wishes.device == "cuda" and not spec.small:
         raise BackendError(f"device=cuda: {spec.name} cannot run on a GPU: {reason}; set device=auto to use the CPU")
     return on_cpu(spec, path, wishes, executor, threads, f"cpu: {reason}")
 

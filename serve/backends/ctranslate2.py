@@ -18,6 +18,7 @@ from model_zoo.errors import BackendError
 from model_zoo.manifest import ModelSpec
 from model_zoo.values import Given, Tensor, Tensors, on_host
 from serve.backends.contract import checked_rows
+from serve.backends.cublas import load_cublas
 from serve.backends.device_lost import check_device
 
 MODEL_FILE = "model.bin"  # the name that CTranslate2 looks for
@@ -94,6 +95,8 @@ class Ctranslate2Model:
 
         if path.name != MODEL_FILE:
             raise BackendError(f"{spec.name}: {path} must be called {MODEL_FILE}; set `file_name` in {spec.manifest}")
+        if device == "cuda":
+            load_cublas()
         self._spec = spec
         self._most = max(1, spec.batch.most)
         self._halved = ""

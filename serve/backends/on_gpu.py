@@ -15,9 +15,11 @@ from model_zoo.values import Model
 from serve.backends.agreement import check_agreement
 from serve.backends.front import with_front
 from serve.backends.onnx_cuda import OnnxCudaModel, Target, why_no_cuda
+from serve.backends.onnx_graphs import OnnxGraphModel
 from serve.backends.place import Placed, Source, Wishes
+from serve.backends.plan_memory import GpuMemory
 from serve.backends.sources import source_of
-from serve.backends.tensorrt_plan import GpuMemory, TensorrtPlanModel
+from serve.backends.tensorrt_plan import TensorrtPlanModel
 from serve.backends.tensorrt_provider import provider_model
 from serve.devices import Gpu
 from serve.engines import Wanted, made, ready
@@ -92,7 +94,11 @@ def _plan(asked: _Asked, kept: Kept, name: Library, became: str) -> Placed:
         memory = GpuMemory()
     except ImportError as error:
         raise BackendError(f"TensorRT plans need CuPy: install cupy-cuda12x ({error})") from error
-    model = TensorrtPlanModel(asked.spec, kept.plan.read_bytes(), library(name), memory)
+    graphs = asked.wishes.graphs and name == "tensorrt"
+    if asked.wishes.graphs and not graphs:
+        became += "; CUDA graphs are not captured with TensorRT-RTX"
+    plan, most_bytes = kept.plan.read_bytes(), asked.most_bytes
+    model = TensorrtPlanModel(asked.spec, plan, library(name), memory, most_bytes=most_bytes, graphs=graphs)
     check_agreement(asked.spec, with_front(asked.spec, asked.source.path), model)
     return asked.placed(model, name, f"{kept.facts.fit.library}: {became}")
 
@@ -106,8 +112,8 @@ def _provider(asked: _Asked) -> Placed:
 def _cuda(asked: _Asked) -> Placed:
     if reason := why_no_cuda():
         raise BackendError(reason)
-    target = Target(most_bytes=asked.most_bytes, graphs=asked.wishes.graphs)
-    model = OnnxCudaModel(asked.spec, asked.source.path, target)
+    opened = OnnxGraphModel if asked.wishes.graphs else OnnxCudaModel
+    model = opened(asked.spec, asked.source.path, Target(most_bytes=asked.most_bytes))
     return asked.placed(model, "onnxruntime", why_onnxruntime(asked.wishes.backend))
 
 

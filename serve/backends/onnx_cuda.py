@@ -1,8 +1,8 @@
 """ONNX Runtime on an NVIDIA GPU: batches of a few fixed sizes, bound to memory of the device, halved when it is full.
 
 A batch is padded to the next of the sizes 1, 2, 4 ..., so that cuDNN searches and CUDA graphs are captured a few times
-only. Every session has a CUDA stream of its own; calls of several threads wait for each other. Rows that lie on the
-device are read where they are, once the stream that makes them has come so far.
+only (onnx_graphs.py). Every session has a CUDA stream of its own; calls of several threads wait for each other. Rows
+that lie on the device are read where they are, once the stream that makes them has come so far.
 """
 
 from __future__ import annotations
@@ -20,15 +20,21 @@ import onnxruntime
 from model_zoo.errors import BackendError
 from model_zoo.manifest import ModelSpec
 from model_zoo.values import Given, OnDevice, Rows, Tensor, Tensors
+from serve.backends.agreement import MOST_SHARE, noise, share_of_difference
 from serve.backends.contract import given_rows
 from serve.backends.cuda_stream import handle_of, new_stream
 from serve.backends.device_lost import check_device
 from serve.backends.front import with_front
+from serve.backends.graphs import batch_sizes, end_capture
 
 PROVIDER = "CUDAExecutionProvider"
 TENSORRT = "TensorrtExecutionProvider"
 _NEEDS = {PROVIDER: "CUDA provider; are CUDA 12 and cuDNN 9", TENSORRT: "TensorRT provider; is TensorRT 10"}
-_FULL = ("failed to allocate memory", "out of memory", "cuda failure 2:", "bfcarena", "cublas_status_alloc_failed")
+_PART_FULL = "available memory of"  # of the session's own part: it is smaller than what is requested
+_FULL = (
+    *(_PART_FULL, "failed to allocate memory", "out of memory", "cuda failure 2:", "bfcarena"),
+    *("cublas_status_alloc_failed", "cudnn_status_alloc_failed", "allocation_failed"),  # the last is cuDNN 9's
+)
 _NO_GRAPH = "-1"
 
 
@@ -39,7 +45,7 @@ class Target:
     provider: str = PROVIDER
     memory: str = "cuda"  # as ONNX Runtime names it
     most_bytes: int | None = None  # of memory that one session may hold
-    graphs: bool = False  # capture CUDA graphs where shapes are fixed
+    graphs: bool = False  # CUDA graphs can be captured
     tensorrt: Mapping[str, str] = field(default_factory=dict)  # what its provider is told
 
     def providers(self, stream: int | None = None) -> list[Any]:
@@ -87,6 +93,30 @@ class OnnxCudaModel:
         """Say what happened that a reader of the report should know; empty where nothing did."""
         return self._halved
 
+    def capture(self) -> None:
+        """Capture a CUDA graph for each size of batch; later runs, which must be of this thread, start those.
+
+        Raises BackendError where it takes rows of any size, or graphs cannot be captured or answer otherwise than a
+        plain run; MemoryError where the memory is full.
+        """
+        if not self._fixed:
+            raise BackendError(f"{self._spec.name} takes rows of any size")
+        try:
+            for size in batch_sizes(self._most):
+                rows = np.resize(noise(self._spec), (size, *noise(self._spec).shape[1:]))
+                plain = [np.array(output) for output in self._infer(rows)]
+                self._bound[size].capture_next()
+                self._infer(np.zeros_like(rows))
+                self._compare(plain, self._infer(rows))
+        except BaseException:
+            end_capture(self._stream)
+            raise
+
+    def _compare(self, plain: Sequence[Tensor], replayed: Sequence[Tensor]) -> None:
+        differs = max(share_of_difference(*both) for both in zip(plain, replayed, strict=True))
+        if not differs <= MOST_SHARE:
+            raise BackendError(f"{self._spec.name}: its graph's answers differ by {differs:.2g} of their largest value")
+
     def run(self, tensors: Given) -> Tensors:
         """Return every output with as many rows as the one input; raises BackendError for an input off the contract."""
         rows = given_rows(self._spec, tensors)
@@ -132,11 +162,16 @@ class OnnxCudaModel:
 
     def _halve(self, error: MemoryError) -> None:
         """Go on with batches half as large; raises BackendError where one row is too much already."""
-        self._bound.clear()  # they hold memory
+        self._bound = {  # they hold memory, but graphs go on with the addresses that they were captured with
+            size: bound for size, bound in self._bound.items() if bound.captured and size < self._most
+        }
         if self._most == 1:
+            fix = "lower REELWARDEN_GPU_MEMORY_SHARE, so that other models leave more of it"
+            if _PART_FULL in str(error).lower():
+                fix = "raise REELWARDEN_GPU_MEMORY_SHARE, as its own part of it is used up"
             raise BackendError(
                 f"{self._spec.name}: the GPU's memory is full with a batch of 1 ({error}); run fewer domains on it, "
-                "or raise REELWARDEN_GPU_MEMORY_SHARE"
+                f"or {fix}"
             ) from error
         self._most //= 2
         self._halved = f"the GPU's memory was full, so at most {self._most} rows are run at once"
@@ -170,6 +205,16 @@ class _Bound:
         self._outputs: list[Any] | None = None
         self._graph = _NO_GRAPH
 
+    @property
+    def captured(self) -> bool:
+        """Say whether a graph stands for this size."""
+        return self._graph != _NO_GRAPH
+
+    def capture_next(self) -> None:
+        """Let the next run capture a graph, for which ONNX Runtime runs twice; a first run has been."""
+        assert self._outputs is not None  # noqa: S101 - narrows the type
+        self._graph = str(self._outputs[0].shape()[0])
+
     def run(self, rows: Tensor | _There) -> list[Tensor]:
         """Run on rows, which are copied to the device where they do not lie there, and copy the outputs back."""
         if self._outputs is None:
@@ -185,13 +230,11 @@ class _Bound:
             onnxruntime.OrtValue.ortvalue_from_shape_and_type(output.shape, output.dtype, self._target.memory, 0)
             for output in outputs
         ]
-        if self._target.graphs:
-            self._graph = str(outputs[0].shape[0])  # addresses are fixed from now on: a graph can be captured
         return outputs
 
     def _call(self, rows: Tensor | _There, into: Mapping[str, Any]) -> Sequence[Any]:
         binding = self._session.io_binding()
-        if isinstance(rows, _There) and not self._target.graphs:
+        if isinstance(rows, _There) and not self.captured:
             binding.bind_input(self._name, self._target.memory, 0, rows.dtype, rows.shape, rows.address)
         else:
             binding.bind_ortvalue_input(self._name, self._filled(rows))

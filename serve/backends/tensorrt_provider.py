@@ -74,6 +74,8 @@ def _open(
     told = options(spec, source.precision, folder, shapes, timing, min(most_bytes, WORKSPACE_BYTES))
     model = OnnxCudaModel(spec, source.path, Target(TENSORRT, most_bytes=most_bytes, tensorrt=told))
     check_agreement(spec, with_front(spec, source.path), model)
+    if not any(folder.glob("*.engine")):  # the provider is there, and CUDA runs all
+        raise BackendError(f"{spec.name}: ONNX Runtime's TensorRT provider takes no part of this network")
     return model
 
 

@@ -1,4 +1,4 @@
-"""Give packets of H.264 and HEVC the form that hardware decoders read: start codes, and parameter sets in front."""
+"""Give packets the form that hardware decoders read: start codes of H.264 and HEVC, and headers in front."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from av.video.stream import VideoStream
 
 _START = b"\x00\x00\x00\x01"
 _FILTERS = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
+_MPEG = ("mpeg1video", "mpeg2video")
+_MPEG_SEQUENCE = b"\x00\x00\x01\xb3"
 
 
 def with_start_codes(
@@ -17,14 +19,18 @@ def with_start_codes(
 ) -> Iterator[tuple[bytes | Packet[VideoStream], int | None]]:
     """Yield the bytes and the time of each packet of a run.
 
-    The parameter sets come before the first packet: a run may begin anywhere, and only some key frames carry them.
+    The stream's headers come before the first packet: a run may begin anywhere, and only some key frames carry them.
     """
     codec = stream.codec_context.codec.canonical_name
+    header = bytes(stream.codec_context.extradata or b"")
     if codec not in _FILTERS:
+        ahead = header if codec in _MPEG else b""
         for packet in packets:
-            yield packet, packet.pts
+            bare = ahead and not bytes(packet).startswith(_MPEG_SEQUENCE)
+            yield (ahead + bytes(packet) if bare else packet), packet.pts
+            ahead = b""
         return
-    ahead = parameter_sets(codec, bytes(stream.codec_context.extradata or b""))
+    ahead = parameter_sets(codec, header)
     change = BitStreamFilterContext(_FILTERS[codec], stream)
     for packet in packets:
         for changed in change.filter(packet):

@@ -45,10 +45,11 @@ ENGINES: Mapping[int, Engines] = {  # by compute capability
     86: Engines("Ampere", {**_COMMON, "av1": _AV1}),
     89: Engines("Ada Lovelace", {**_COMMON, "av1": _AV1}),
     90: Engines("Hopper", _COMMON),
-    100: Engines("Blackwell", {**_COMMON, "h264": _BLACKWELL_H264, "av1": _AV1}),
-    120: Engines("Blackwell", {**_COMMON, "h264": _BLACKWELL_H264, "av1": _AV1}),
+    **dict.fromkeys((100, 103, 120, 121), Engines("Blackwell", {**_COMMON, "h264": _BLACKWELL_H264, "av1": _AV1})),
 }
-COUNTS: Mapping[str, int] = {  # engines of a GPU, by a word of its name; one where it is not here
+# Engines of a GPU, by a word of its name; one where it is not here. Used only where the driver does not count them. L40
+# and L40S as on their data sheet, the others as in NVIDIA's Video Encode and Decode GPU Support Matrix.
+COUNTS: Mapping[str, int] = {
     "T4": 2,
     "A10": 2,
     "A10G": 2,

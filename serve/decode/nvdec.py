@@ -22,12 +22,14 @@ from av.video.stream import VideoStream
 from model_zoo.report import VideoFacts
 from model_zoo.values import Frames, OnDevice, Pixels, View
 from serve.decode.annexb import with_start_codes
+from serve.decode.driver import abilities
 from serve.decode.engines import engine_count
 from serve.decode.jobs import Colours, Finish, Layout, Surface, row_bytes
 from serve.decode.packets import runs_of
 from serve.decode.paint import Block, GpuPainter, Painter
+from serve.decode.picture_size import SizeWatch
 from serve.decode.runs import Run, Takers
-from serve.decode.sessions import Session, Sessions
+from serve.decode.sessions import Session, Sessions, kind_of
 from serve.decode.wanted import DecodeLog, Wanted
 from serve.devices import Gpu, look_for_gpu
 from serve.media import Media
@@ -73,8 +75,7 @@ def use_nvdec(
 def _engines(library: ModuleType, gpu: Gpu) -> int:
     """Return how many video engines the driver counts, or the table where it does not say."""
     try:
-        chroma = library.cudaVideoChromaFormat.__members__["420"]
-        caps = library.GetDecoderCaps(gpuid=0, codec=library.cudaVideoCodec.H264, chromaformat=chroma, bitdepth=8)
+        caps = abilities(library, library.cudaVideoCodec.H264, 8)
         return int(caps["num_decoder_engines"]) or engine_count(gpu)
     except Exception:  # noqa: BLE001 - what cannot be asked fails, and is told, when a session is opened
         return engine_count(gpu)
@@ -97,17 +98,20 @@ def frames(
     video = media.facts.video
     if video is None or plan.strategy == "none":
         return
-    with reopen(media.path, media.limits, media.stamp) as container, nvdec.sessions.session(video) as session:
+    with reopen(media.path, media.limits, media.stamp) as container:
         stream = container.streams[video.stream_index]
         assert isinstance(stream, VideoStream)  # noqa: S101 - narrows the type; open_media chose a video stream
-        batches = [_Batch(item, video, colours_of(stream, video), session.painter) for item in wanted]
-        try:
-            for run in runs_of(container, video.stream_index, plan, log):
-                yield from _run(media, stream, run, plan, log, session, batches)
-        except Exception:
-            yield from _flush(batches, rescue=True)
-            raise
-        yield from _flush(batches)
+        kind = kind_of(video, stream)
+        watch = SizeWatch(kind.codec, kind.header)
+        with nvdec.sessions.session(kind) as session:
+            batches = [_Batch(item, video, colours_of(stream, video), session.painter) for item in wanted]
+            try:
+                for run in runs_of(container, video.stream_index, plan, log):
+                    yield from _run(media, stream, run, plan, log, session, batches, watch)
+            except Exception:
+                yield from _flush(batches, rescue=True)
+                raise
+            yield from _flush(batches)
     check_unchanged(media.path, media.stamp)
     if log.frames_decoded == 0:
         raise NvdecError("not one frame came out")
@@ -121,12 +125,14 @@ def _run(
     log: DecodeLog,
     session: Session,
     batches: Sequence[_Batch],
+    watch: SizeWatch,
 ) -> Iterator[tuple[int, Frames]]:
     tick_seconds = float(stream.time_base or 1 / av.time_base)
     takers = Takers(media, run.due, log)
     counted = round(media.start_seconds / tick_seconds)  # where the times in the file are not believed
     hidden: set[int] = set()
-    for told, surface in session.surfaces(with_start_codes(_noting(run.packets, hidden), stream)):
+    packets = watch.passing(with_start_codes(_noting(run.packets, hidden), stream))
+    for told, surface in session.surfaces(packets):
         if told in hidden:
             continue
         ticks = told if plan.even_ticks is None else counted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -128,11 +128,30 @@ class GpuPainter:
 
     def paint(self, jobs: Jobs) -> None:
         """Start the kernel for all jobs at once."""
+        self.prepared(jobs)()
+
+    def prepared(self, jobs: Jobs) -> Callable[[], None]:
+        """Copy jobs to the GPU; return what starts the kernel for all of them at once."""
         across, down = int(jobs["row_width"].max()), int(jobs["row_height"].max())
         blocks = (-(-across // _BLOCK[0]), -(-down // _BLOCK[1]), len(jobs))
         with self._stream:
             told = self._cupy.asarray(jobs.view(np.uint8))
-            self._kernel(blocks, _BLOCK, (told,))
+
+        def start() -> None:
+            with self._stream:
+                self._kernel(blocks, _BLOCK, (told,))
+
+        return start
+
+    def seconds_of(self, work: Callable[[], None], times: int) -> float:
+        """Return how long the GPU takes for work that is started on the stream so many times, by its own clock."""
+        before, after = self._cupy.cuda.Event(), self._cupy.cuda.Event()
+        before.record(self._stream)
+        for _ in range(times):
+            work()
+        after.record(self._stream)
+        after.synchronize()
+        return float(self._cupy.cuda.get_elapsed_time(before, after)) / 1000
 
     def fetch(self, block: Block, shape: Sequence[int]) -> NDArray[np.uint8]:
         """Copy the first bytes of a block to the host."""

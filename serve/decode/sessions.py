@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 
 from model_zoo.errors import BackendError
 from model_zoo.report import VideoFacts
+from serve.decode.driver import why_driver_refuses
 from serve.decode.engines import sample_bits
 from serve.decode.jobs import Surface
 from serve.decode.paint import Painter
@@ -35,22 +36,26 @@ _CODECS = {
     "mpeg1video": "MPEG1",
     "mpeg2video": "MPEG2",
 }
-_ALIGN = 128  # sizes are rounded up, so that a session fits a few more videos than its first
 
 
 @dataclass(frozen=True, slots=True)
 class SessionKind:
-    """What a session can be used for."""
+    """What a session can be used for: videos that are the same in all this.
+
+    The library keeps the size of the surfaces of a session's first video, and scales any other into them.
+    """
 
     codec: str
     bits: int
-    width: int  # at most
+    width: int
     height: int
+    header: bytes = b""  # of the stream, as its container has it
 
-    def serves(self, wanted: SessionKind) -> bool:
-        """Say whether a session of this kind can decode what needs `wanted`."""
-        same = (self.codec, self.bits) == (wanted.codec, wanted.bits)
-        return same and self.width >= wanted.width and self.height >= wanted.height
+
+def kind_of(video: VideoFacts, stream: VideoStream) -> SessionKind:
+    """Return what a video needs."""
+    header = bytes(stream.codec_context.extradata or b"")
+    return SessionKind(video.codec, sample_bits(video) or 8, video.coded_width, video.coded_height, header)
 
 
 class Session:
@@ -61,7 +66,7 @@ class Session:
         self.kind, self.painter = kind, painter
         self._library = library
         codec = getattr(library.cudaVideoCodec, _CODECS[kind.codec])
-        if refusal := _refusal(library, codec, kind):
+        if refusal := why_driver_refuses(library, codec, kind.codec, kind.bits, (kind.width, kind.height)):
             raise BackendError(refusal)
         self._decoder: Any = library.CreateDecoder(
             gpuid=0,
@@ -69,8 +74,6 @@ class Session:
             cudacontext=painter.context,
             cudastream=painter.stream,
             usedevicememory=True,
-            maxwidth=kind.width,
-            maxheight=kind.height,
             outputColorType=library.OutputColorType.NATIVE,
         )
 
@@ -91,7 +94,7 @@ class Session:
         packet = self._library.PacketData()
         packet.bsl, packet.bsl_data, packet.pts = size, address, ticks or 0
         for frame in self._decoder.Decode(packet):
-            yield int(frame.getPTS()), _surface(self._library, frame)
+            yield int(frame.getPTS()), _surface(self._library, frame, self.kind.width)
 
 
 class Sessions:
@@ -114,17 +117,11 @@ class Sessions:
         self._busy = 0
 
     @contextmanager
-    def session(self, video: VideoFacts) -> Iterator[Session]:
+    def session(self, wanted: SessionKind) -> Iterator[Session]:
         """Lend a session for a video, when it is its turn. One that fails is not used again.
 
         Raises BackendError when no engine came free in time.
         """
-        wanted = SessionKind(
-            video.codec,
-            sample_bits(video) or 8,
-            -(-video.coded_width // _ALIGN) * _ALIGN,
-            -(-video.coded_height // _ALIGN) * _ALIGN,
-        )
         with self._engine():
             session = self._waiting(wanted) or Session(self._library, wanted, self._new_painter())
             yield session
@@ -157,24 +154,16 @@ class Sessions:
     def _waiting(self, wanted: SessionKind) -> Session | None:
         with self._lock:
             for number, session in enumerate(self._idle):
-                if session.kind.serves(wanted):
+                if session.kind == wanted:
                     return self._idle.pop(number)
         return None
 
 
-def _refusal(library: ModuleType, codec: Any, kind: SessionKind) -> str | None:
-    """Ask the driver itself whether its engine takes this, and say why not."""
-    chroma = library.cudaVideoChromaFormat.__members__["420"]
-    caps: dict[str, int] = library.GetDecoderCaps(gpuid=0, codec=codec, chromaformat=chroma, bitdepth=kind.bits)
-    if not caps["supported"]:
-        return f"the driver's video engine does not decode {kind.codec} with {kind.bits} bits"
-    if kind.width > caps["width_max"] or kind.height > caps["height_max"]:
-        return f"the driver's video engine takes {caps['width_max']}x{caps['height_max']} at most of {kind.codec}"
-    return None
+def _surface(library: ModuleType, frame: Any, real_width: int) -> Surface:
+    """Describe a decoded frame; raises BackendError for a layout that the kernel does not read.
 
-
-def _surface(library: ModuleType, frame: Any) -> Surface:
-    """Describe a decoded frame; raises BackendError for a layout that the kernel does not read."""
+    The library says an odd width as the next even one, with a column of nothing at the end.
+    """
     wide = frame.format == library.Pixel_Format.P016
     if not wide and frame.format != library.Pixel_Format.NV12:
         raise BackendError(f"the video engine gave a surface of {frame.format}; NV12 and P016 are read")
@@ -184,4 +173,6 @@ def _surface(library: ModuleType, frame: Any) -> Surface:
     pitch = int(luma["strides"][0])
     if pitch < least:
         pitch *= 2  # counted in samples, not in bytes
+    if width == real_width + 1 and real_width % 2:
+        width = real_width
     return Surface(int(luma["data"][0]), int(chroma["data"][0]), pitch, pitch, width, height, wide)

@@ -17,6 +17,7 @@ PIN = (
     "or newer"
 )
 CAPABILITIES = "start the container with NVIDIA_DRIVER_CAPABILITIES=compute,utility,video"
+_TENSORRT = ("tensorrt", "tensorrt-cu12", "tensorrt-cu12-bindings")  # any of these packages brings it
 NO_GPU = "models run on the CPU"
 NO_DRIVER = "use an instance with an NVIDIA GPU, or set REELWARDEN_DEVICE=auto to take the CPU"
 
@@ -83,9 +84,11 @@ def check_tensorrt(place: Place, look: Look) -> Check:
     if look.gpu is None:
         return Check("TensorRT", "absent", "no GPU")
     problem = (place.loads or loading_problem)("libnvinfer.so.10")
-    if problem and importlib.util.find_spec("tensorrt") is None:
+    here = any(importlib.util.find_spec(module) for module in ("tensorrt", "tensorrt_bindings"))
+    if problem and not here:
         return Check("TensorRT", "absent", "not in this image; ONNX Runtime with CUDA is used")
-    return Check("TensorRT", "works", f"TensorRT {_version('tensorrt')}")
+    known = (version for package in _TENSORRT if (version := _version(package)) != "?")
+    return Check("TensorRT", "works", f"TensorRT {next(known, '?')}")
 
 
 def check_onnxruntime(providers: list[str], look: Look) -> Check:

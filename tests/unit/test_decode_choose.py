@@ -109,6 +109,12 @@ def test_metrics_count_files_by_decoder_and_cause_and_those_that_the_gpu_gave_up
     assert counted() == [before[0] + 2, before[1] + 1]
 
 
+@pytest.mark.parametrize("sm", [100, 103, 120, 121])
+def test_every_blackwell_is_known(sm: int) -> None:
+    assert why_not(video("av1"), sm) is None
+    assert why_not(video("h264", "yuv420p10le"), sm) is None
+
+
 YES = "yes"
 TABLE = [  # codec, pixel format, then what T4, A10G, L4 and H100 do
     ("h264", "yuv420p", YES, YES, YES, YES),

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -18,7 +19,7 @@ from model_zoo.values import View
 from serve.decode.annexb import parameter_sets
 from serve.decode.nvdec import NoNvdec, Nvdec, use_nvdec
 from serve.decode.reading import read
-from serve.decode.sessions import Sessions
+from serve.decode.sessions import SessionKind, Sessions
 from serve.decode.wanted import Wanted
 from serve.devices import Gpu
 from serve.limits import Limits
@@ -28,7 +29,8 @@ from tests.stand_in_nvcodec import Library, Pixel_Format, Trouble
 from tests.twin import HostPainter
 
 FRAMES = 60
-GPU = Gpu("Tesla T4", sm=75, memory_bytes=16 << 30, cuda=12_080)
+GPU = Gpu("NVIDIA L4", sm=89, memory_bytes=24 << 30, cuda=12_080)
+ANY_KIND = SessionKind("h264", 8, 160, 96)
 
 
 @pytest.fixture(scope="module")
@@ -37,18 +39,50 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", frames=FRAMES, options=options)
 
 
+SMALL, MIDDLE, LARGE = (160, 96), (320, 192), (640, 384)
+X264 = {"x264-params": "keyint=12:bframes=0:log-level=none"}
+VPX = {"g": "12", "deadline": "realtime", "cpu-used": "8", "b": "3000000", "lag-in-frames": "0"}
+TWO_SIZES: dict[str, tuple[str, dict[str, str], tuple[int, int], tuple[int, int]]] = {
+    "larger.ts": ("libx264", X264, SMALL, MIDDLE),
+    "smaller.ts": ("libx264", X264, MIDDLE, SMALL),
+    "hevc.ts": (
+        "libx265",
+        {"x265-params": "keyint=12:bframes=0:log-level=none", "preset": "ultrafast"},
+        MIDDLE,
+        LARGE,
+    ),
+    "mpeg2.ts": ("mpeg2video", {"g": "12", "b": "3000000"}, SMALL, MIDDLE),
+    "vp8.webm": ("libvpx", VPX, MIDDLE, SMALL),
+    "vp9.webm": ("libvpx-vp9", VPX, MIDDLE, LARGE),
+    "av1.webm": ("libsvtav1", {"preset": "12", "svtav1-params": "keyint=12:lookahead=0:pred-struct=1"}, LARGE, MIDDLE),
+}
+
+
 @pytest.fixture(scope="module")
-def two_sizes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A transport stream whose second half is larger than its first."""
+def sizes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of streams whose second half has another size than the first."""
     folder = tmp_path_factory.mktemp("sizes")
-    options = {"x264-params": "keyint=12:bframes=0:log-level=none"}
-    parts = [
-        write_clip(folder / f"{width}.ts", frames=24, options=options, size=(width, height)).read_bytes()
-        for width, height in ((160, 96), (320, 192))
-    ]
-    path = folder / "two_sizes.ts"
-    path.write_bytes(b"".join(parts))
-    return path
+    for name, (codec, options, *both) in TWO_SIZES.items():
+        with av.open(str(folder / name), "w") as outside:
+            stream = outside.add_stream(codec, rate=25, options=options)
+            assert isinstance(stream, av.VideoStream)
+            stream.width, stream.height = both[0]
+            for number, size in enumerate(both):
+                part = folder / f"{size[0]}_{name}"
+                copied(write_clip(part, codec=codec, frames=24, options=options, size=size), stream, 0.96 * number)
+    return folder
+
+
+def copied(part: Path, stream: av.VideoStream, seconds: float) -> None:
+    """Write a clip's packets into a stream, so much later."""
+    with av.open(str(part)) as inside:
+        taken = inside.streams.video[0]
+        shift = round(seconds / (taken.time_base or 1))
+        for packet in inside.demux(taken):
+            if packet.size:
+                packet.pts, packet.dts = (packet.pts or 0) + shift, (packet.dts or 0) + shift
+                packet.stream = stream
+                stream.container.mux(packet)
 
 
 def engine(trouble: Trouble | None = None) -> tuple[Nvdec, Library]:
@@ -70,6 +104,16 @@ def read_with(
     for asker, taken in enumerate(got):
         assert len(taken) == len(set(taken)), f"asker {asker} was given a frame twice"
     return got[0], reading.facts
+
+
+def pictures_at_their_own_size(path: Path, nvdec: Nvdec) -> list[bytes]:
+    media = open_media(path, Limits())
+    assert media.facts.video is not None
+    view = View(media.facts.video.width, media.facts.video.height)
+    with read(media, [Wanted(view, 0.0, 8)], backend="nvdec", nvdec=nvdec) as reading:
+        pictures = [picture.tobytes() for _, frames in reading for picture in frames.pixels]
+    assert reading.facts.fallback_reason is None
+    return pictures
 
 
 @pytest.mark.parametrize("after_frames", [0, 1, 6, 7, 8, 30, FRAMES - 1])
@@ -108,6 +152,9 @@ def test_a_failure_when_the_session_is_opened_costs_nothing_but_a_line(clip: Pat
     ("trouble", "reason"),
     [
         (Trouble(refuses=True), "the driver's video engine does not decode h264 with 8 bits"),
+        (Trouble(caps={"width_max": 128}), "takes 128x4096 at most of h264, not 160x96"),
+        (Trouble(caps={"height_min": 128}), "takes 48x128 at least of h264, not 160x96"),
+        (Trouble(caps={"mb_num_max": 59}), "takes 59 blocks of 16x16 pixels at most of h264, not 160x96"),
         (Trouble(layout=Pixel_Format.YUV444), "the video engine gave a surface of Pixel_Format.YUV444"),
     ],
 )
@@ -125,28 +172,75 @@ def test_frames_that_the_engine_swallows_are_decoded_on_the_cpu(clip: Path) -> N
     assert "1 of the frames that were due did not come" in str(facts.fallback_reason)
 
 
-def test_a_change_of_size_is_fitted_as_on_the_cpu(two_sizes: Path) -> None:
-    on_cpu, facts = read_with(two_sizes, NoNvdec("none"), backend="cpu")
-    assert "the picture size changes from 160x96 to 320x192" in facts.strategy_reason
+@pytest.mark.parametrize("name", TWO_SIZES)
+def test_a_change_of_size_is_fitted_and_told_as_on_the_cpu(sizes: Path, name: str) -> None:
+    """The engine itself would scale all that comes into surfaces of the first size, without a word."""
+    on_cpu, facts = read_with(sizes / name, NoNvdec("none"), backend="cpu")
+    before, after = (f"{width}x{height}" for width, height in TWO_SIZES[name][2:])
+    change = f"the picture size changes from {before} to {after}"
+    assert change in facts.strategy_reason
     nvdec, library = engine()
-    got, facts = read_with(two_sizes, nvdec)
+    got, facts = read_with(sizes / name, nvdec)
     assert got == on_cpu
-    assert "the picture size changes from 160x96 to 320x192" in facts.strategy_reason
-    assert "too small for this video" in str(facts.fallback_reason), "the session was opened for the first size"
+    assert change in facts.strategy_reason
+    assert "the stream begins anew, and its pictures may have another size" in str(facts.fallback_reason)
     assert len(library.opened) == 1
 
 
-def test_a_session_is_used_again_by_the_next_video_it_fits(clip: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["larger.ts", "smaller.ts"])
+def test_a_size_that_changed_where_packets_were_passed_over_is_noticed(sizes: Path, name: str) -> None:
+    on_cpu, _ = read_with(sizes / name, NoNvdec("none"), (0.96,), backend="cpu")
+    got, facts = read_with(sizes / name, engine()[0], (0.96,))
+    assert got == on_cpu
+    assert facts.fallback_reason is not None
+
+
+def test_a_session_is_used_again_by_the_next_video_that_is_made_alike(clip: Path) -> None:
     nvdec, library = engine()
     for _ in range(3):
         read_with(clip, nvdec)
     assert len(library.opened) == 1
-    larger = write_clip(tmp_path / "larger.mp4", frames=5, size=(320, 192))
-    read_with(larger, nvdec)
+    assert library.asked == 1, "what the driver takes is asked once: every question opens a CUDA context"
+
+
+@pytest.mark.parametrize(
+    ("size", "parameters"), [((320, 192), "bframes=2"), ((96, 64), "bframes=2"), ((160, 96), "bframes=0:ref=1")]
+)
+def test_a_video_of_another_size_or_header_gets_its_own_session_and_its_own_pictures(
+    clip: Path, tmp_path: Path, size: tuple[int, int], parameters: str
+) -> None:
+    options = {"x264-params": f"keyint=12:{parameters}:log-level=none"}
+    other = write_clip(tmp_path / "other.mp4", frames=5, size=size, options=options)
+    nvdec, library = engine()
+    for path in (clip, other, clip, other):
+        assert pictures_at_their_own_size(path, nvdec) == pictures_at_their_own_size(path, engine()[0])
     assert len(library.opened) == 2
-    read_with(clip, nvdec)
-    read_with(larger, nvdec)
-    assert len(library.opened) == 2
+
+
+@pytest.mark.parametrize("size", [(321, 181), (321, 180), (320, 181)])
+def test_the_column_that_the_library_adds_to_an_odd_width_is_not_seen(tmp_path: Path, size: tuple[int, int]) -> None:
+    options = {"deadline": "realtime", "cpu-used": "8", "b": "2000000"}
+    path = write_clip(tmp_path / "odd.webm", codec="libvpx-vp9", frames=5, size=size, options=options)
+    got, facts = read_with(path, engine()[0])
+    assert [number for number, _ in got] == list(range(5))
+    assert facts.fallback_reason is None
+    assert "size changes" not in facts.strategy_reason
+    media = open_media(path, Limits())
+    ends = {}
+    for backend in ("cpu", "nvdec"):
+        with read(media, [Wanted(View(*size), 0.0, 8)], backend=backend, nvdec=engine()[0]) as reading:
+            ends[backend] = np.concatenate([frames.pixels[:, :, -4:] for _, frames in reading]).astype(float)
+    assert np.abs(ends["cpu"] - ends["nvdec"]).mean() < 6
+
+
+@pytest.mark.parametrize("codec", ["mpeg1video", "mpeg2video"])
+@pytest.mark.parametrize("interval", [0.0, 0.48])
+def test_mpeg_whose_header_only_the_container_has_is_decoded(tmp_path: Path, codec: str, interval: float) -> None:
+    path = write_clip(tmp_path / "clip.mkv", codec=codec, frames=36, options={"g": "12", "b": "3000000"})
+    on_cpu, _ = read_with(path, NoNvdec("none"), (interval,), backend="cpu")
+    got, facts = read_with(path, engine()[0], (interval,))
+    assert got == on_cpu
+    assert facts.fallback_reason is None
 
 
 def test_a_session_that_failed_is_not_used_again(clip: Path) -> None:
@@ -198,7 +292,7 @@ def test_a_library_that_does_not_import_is_a_reason_not_an_error(monkeypatch: py
     monkeypatch.setitem(sys.modules, "PyNvVideoCodec", None)
     found = use_nvdec(GPU)
     assert isinstance(found, NoNvdec)
-    assert found.reason.startswith("the video engine of Tesla T4 cannot be used: ")
+    assert found.reason.startswith("the video engine of NVIDIA L4 cannot be used: ")
     assert "PyNvVideoCodec" in found.reason
 
 
@@ -206,7 +300,7 @@ def test_an_import_that_raises_anything_is_a_reason_too(tmp_path: Path, monkeypa
     (tmp_path / "nvcodec_of_an_old_driver.py").write_text('raise RuntimeError("Driver version is too old\\n\\nlong")')
     monkeypatch.syspath_prepend(tmp_path)
     found = use_nvdec(GPU, "nvcodec_of_an_old_driver")
-    assert found == NoNvdec("the video engine of Tesla T4 cannot be used: Driver version is too old")
+    assert found == NoNvdec("the video engine of NVIDIA L4 cannot be used: Driver version is too old")
 
 
 def test_asking_for_the_gpu_where_there_is_none_is_refused_at_once(clip: Path) -> None:
@@ -235,9 +329,7 @@ def test_as_many_videos_are_decoded_at_once_as_there_are_engines(clip: Path) -> 
 
 def test_a_video_that_waits_too_long_for_an_engine_goes_to_the_cpu(clip: Path) -> None:
     nvdec = Nvdec(GPU, Sessions(Library(), HostPainter, engines=1, patience_seconds=0.01))
-    video = open_media(clip, Limits()).facts.video
-    assert video is not None
-    with nvdec.sessions.session(video):
+    with nvdec.sessions.session(ANY_KIND):
         got, facts = read_with(clip, nvdec)
     assert [number for number, _ in got] == list(range(FRAMES))
     assert "as the GPU could not: all 1 engines were busy with other videos for 0.01 s" in str(facts.fallback_reason)
@@ -246,15 +338,13 @@ def test_a_video_that_waits_too_long_for_an_engine_goes_to_the_cpu(clip: Path) -
 
 def test_videos_that_wait_for_an_engine_are_served_in_the_order_in_which_they_came(clip: Path) -> None:
     sessions = Sessions(Library(), HostPainter, engines=1)
-    video = open_media(clip, Limits()).facts.video
-    assert video is not None
     served: list[int] = []
 
     def wait(number: int) -> None:
-        with sessions.session(video):
+        with sessions.session(ANY_KIND):
             served.append(number)
 
-    with ThreadPoolExecutor(5) as files, sessions.session(video):
+    with ThreadPoolExecutor(5) as files, sessions.session(ANY_KIND):
         for number in range(5):
             files.submit(wait, number)
             while len(sessions._queue) <= number:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from model_zoo.domains import by_name
 from serve.devices import Gpu, Look
 from serve.doctor import examine, in_one_line
-from serve.doctor.accelerator import check_driver, check_gpu, check_nvdec, check_onnxruntime
+from serve.doctor.accelerator import check_driver, check_gpu, check_nvdec, check_onnxruntime, check_tensorrt
 from serve.doctor.check import Place
 from serve.doctor.machine import check_memory, check_processor, check_temporary
 from serve.doctor.weights import check_models
@@ -53,6 +54,22 @@ def test_no_driver_is_no_failure_unless_a_gpu_is_required(tmp_path: Path) -> Non
     assert check_driver(Place(root=tmp_path), wanted=False).status == "absent"
     assert check_driver(Place(root=tmp_path), wanted=True).status == "fails"
     assert check_gpu(Place(root=tmp_path), NOTHING).status == "absent"
+
+
+def test_tensorrt_is_found_in_an_image_that_has_its_bindings_and_libraries_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(root=tmp_path, loads=lambda library: f"{library}: cannot open shared object file")
+    if importlib.util.find_spec("tensorrt") is None:
+        assert check_tensorrt(place, T4).status == "absent"
+    (tmp_path / "tensorrt_bindings").mkdir()
+    (tmp_path / "tensorrt_bindings" / "__init__.py").touch()
+    facts = tmp_path / "tensorrt_cu12_bindings-10.16.1.11.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: tensorrt_cu12_bindings\nVersion: 10.16.1.11\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    check = check_tensorrt(place, T4)
+    assert (check.status, check.says) == ("works", "TensorRT 10.16.1.11")
 
 
 def test_a_gpu_that_the_container_is_not_shown_is_asked_for(tmp_path: Path) -> None:

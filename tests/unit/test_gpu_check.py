@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import gpu_check, gpu_sections
+from benchmarks import gpu_check, gpu_sections, gpu_ways
 from benchmarks.gpu_goals import goals, in_words
 from benchmarks.gpu_inference import inference_rates, out_of_memory
-from benchmarks.roofline import PEAKS
+from benchmarks.roofline import peak_of
 from export.__main__ import find_spec
+from model_zoo.catalog import catalog, named
+from model_zoo.weights import ensure
 from serve.backends.onnx_cuda import Target
 from serve.decode.nvdec import Nvdec
 from serve.decode.sessions import Sessions
 from serve.devices import Gpu, look_for_gpu
+from serve.settings import load_settings
+from tests import stand_in_onnxruntime, stand_in_tensorrt
 from tests.stand_in_nvcodec import Library
+from tests.stand_in_tensorrt import HostMemory
 from tests.twin import HostBlock, HostPainter, HostRows
+from tests.unit.weights_fixtures import places_in
 
 HOST = Target(provider="CPUExecutionProvider", memory="cpu")
 STAND_IN = Nvdec(Gpu("a stand-in", 86, 16 << 30, 12_080), Sessions(Library(), HostPainter, 4))
@@ -50,13 +59,23 @@ def test_a_section_that_fails_is_a_finding() -> None:
 def test_the_kernel_sections_compare_and_time(tmp_path: Path) -> None:
     parity = gpu_sections.kernel_parity(HostPainter(), upload, 320, 180)
     assert parity["passed"]
-    speed = gpu_sections.kernel_speed(HostPainter(), upload, 1e9, surfaces=1, rounds=1)
+    painter = HostPainter()
+
+    def seconds_of(work: Callable[[], None], times: int) -> float:
+        start = time.perf_counter()
+        for _ in range(times):
+            work()
+        return time.perf_counter() - start
+
+    speed = gpu_sections.kernel_speed(
+        painter, upload, lambda jobs: lambda: painter.paint(jobs), seconds_of, 1e9, surfaces=1, rounds=1
+    )
     assert speed["share_of_copy"] == pytest.approx(speed["bytes_per_second"] / 1e9, abs=0.001)
 
 
 def test_the_decode_section_says_what_ran(tmp_path: Path) -> None:
     clips = gpu_sections.clips(tmp_path, (160, 96), 50, ("h264",))
-    rows = gpu_sections.decode_rates(clips, STAND_IN, (1, 2), threads=1)
+    rows = gpu_sections.decode_rates(clips, STAND_IN, (1, 2), threads=1, least_frames=1)
     assert [(row["asked"], row["ran"], row["sessions"]) for row in rows[:3]] == [
         ("nvdec", "nvdec", 1),
         ("nvdec", "nvdec", 2),
@@ -74,15 +93,19 @@ def test_the_fallback_section_finds_the_same_frames_on_both(tmp_path: Path) -> N
 
 def test_the_decode_section_compares_with_engines_whose_surfaces_nobody_reads(tmp_path: Path) -> None:
     clips = gpu_sections.clips(tmp_path, (160, 96), 50, ("h264",))
-    assert gpu_sections.engines_rate(clips["h264"], STAND_IN, 2) > 0
-    rows = gpu_sections.decode_rates(clips, STAND_IN, (1,), threads=1)
+    library = Library()
+    bare = Nvdec(STAND_IN.gpu, Sessions(library, HostPainter, 2))
+    assert gpu_sections.engines_rate(clips["h264"], bare, 2, least_frames=250) > 0
+    assert len(library.opened) == 2
+    assert library.frames_out == 100 + 300, "both sessions are open before, then enough frames are decoded"
+    rows = gpu_sections.decode_rates(clips, STAND_IN, (1,), threads=1, least_frames=1)
     compared = [row for row in rows if "share_of_engines" in row]
     assert [(row["asked"], row["interval_seconds"]) for row in compared] == [("nvdec", 0.0)]
 
 
 def test_the_inference_section_runs_both_precisions_beside_what_is_possible(tmp_path: Path) -> None:
     spec = find_spec("moderation/nsfwjs_mobilenet_v2")
-    rows = inference_rates([spec], HOST, tmp_path, (1, 2), lay, PEAKS["T4"], seconds=0.01)
+    rows = inference_rates([spec], HOST, tmp_path, (1, 2), lay, peak_of("Tesla T4"), seconds=0.01)
     assert [(row["precision"], row["batch"]) for row in rows] == [("fp32", 1), ("fp32", 2), ("fp16", 1), ("fp16", 2)]
     assert all(row["rows_per_second"] > 0 and row["bare_rows_per_second"] > 0 for row in rows)
     whole, half = rows[1], rows[3]
@@ -92,6 +115,36 @@ def test_the_inference_section_runs_both_precisions_beside_what_is_possible(tmp_
     assert "roofline_rows_per_second" not in unknown[0], "nothing is said of a card that is not known"
     few = spec.model_copy(update={"batch": spec.batch.model_copy(update={"most": 2})})
     assert out_of_memory(few, HOST) == {"rows": 2, "answered": 2, "said": ""}
+
+
+def test_the_graphs_section_runs_models_with_and_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in_onnxruntime.install(monkeypatch, set())
+    spec = find_spec("moderation/nsfwjs_mobilenet_v2")
+    rows = gpu_ways.graph_rates([spec], Target(), lay, (1, 2), seconds=0.01)
+    assert [(row["graphs"], row["batch"]) for row in rows] == [(False, 1), (False, 2), (True, 1), (True, 2)]
+    assert all(row["rows_per_second"] > 0 and row["notes"] == "" for row in rows)
+
+
+def test_the_plans_section_builds_plans_and_runs_them_with_and_without_graphs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorrt", stand_in_tensorrt.module())
+    spec = find_spec("moderation/nsfwjs_mobilenet_v2")
+    places = places_in(tmp_path)
+    rows = gpu_ways.plan_rates([spec], STAND_IN.gpu, places, HostMemory, lay, (1, 2), seconds=0.01)
+    assert [(row["graphs"], row["batch"]) for row in rows] == [(False, 1), (False, 2), (True, 1), (True, 2)]
+    assert all(row["rows_per_second"] > 0 and row["notes"] == "" for row in rows)
+
+
+@pytest.mark.weights
+def test_the_speech_section_says_in_which_arithmetic_how_much_was_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu_ways, "ROWS_OF_SPEECH", 1)
+    (spec,) = named(["whisper_base"], catalog())
+    weights = ensure(spec, load_settings().weight_places())
+    found = gpu_ways.speech_rate(spec, weights, "cpu", "int8", repeats=1)
+    assert found["compute_type"] == "int8"
+    assert found["words"] >= 8
+    assert found["sound_seconds_per_second"] > 0
 
 
 def results(share: float, kept: int = 0) -> dict[str, object]:

@@ -83,9 +83,24 @@ def test_a_full_memory_halves_the_batch_and_says_so(network: Path) -> None:
     assert max(card.sizes[8:]) == 4
 
 
-def test_a_memory_too_small_for_one_row_is_an_error_that_names_the_fix(network: Path) -> None:
-    model, _ = model_on_a_card(network, fits=0)
-    with pytest.raises(BackendError, match=r"full with a batch of 1 .*REELWARDEN_GPU_MEMORY_SHARE"):
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        ("BFCArena::AllocateRawInternal Available memory of 1024 is smaller than requested bytes of 2048", "raise"),
+        ("bfc_arena.cc:376 Failed to allocate memory for requested buffer of size 12582912", "lower"),
+        ("CUDA failure 2: out of memory ; GPU=0", "lower"),
+        ("CUDNN failure 4: CUDNN_STATUS_ALLOC_FAILED ; GPU=0", "lower"),
+        ("CUDNN failure 4002: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED ; GPU=0", "lower"),
+    ],
+)
+def test_a_memory_too_small_for_one_row_is_an_error_that_names_the_fix(network: Path, words: str, fix: str) -> None:
+    model, card = model_on_a_card(network, fits=0)
+
+    def full(binding: Any, options: Any) -> None:
+        raise RuntimeError(words)
+
+    card.run_with_iobinding = full  # type: ignore[method-assign]
+    with pytest.raises(BackendError, match=rf"full with a batch of 1 .*or {fix} REELWARDEN_GPU_MEMORY_SHARE"):
         model.run({"pixels": noise(3)})
 
 

@@ -75,9 +75,30 @@ def test_the_bound_is_whichever_is_slower() -> None:
     assert one.images_per_second(8, flops_per_second=1e15, bytes_per_second=9e9) == pytest.approx(4500)
 
 
-def test_peaks_are_those_of_the_card_or_of_none() -> None:
-    t4 = peak_of("Tesla T4")
-    assert t4 is not None
-    assert t4.bytes_per_second == 320e9
-    assert peak_of("NVIDIA H100 80GB HBM3") is not None
-    assert peak_of("a card to come") is None
+@pytest.mark.parametrize(
+    ("name", "gigabytes", "fp32_as"),
+    [
+        ("Tesla T4", 320, "fp32"),  # Turing has no TF32
+        ("NVIDIA A10G", 600, "tf32"),
+        ("NVIDIA L4", 300, "tf32"),
+        ("NVIDIA L40S", 864, "tf32"),
+        ("NVIDIA A100-SXM4-40GB", 1555, "tf32"),
+        ("NVIDIA A100-SXM4-80GB", 2039, "tf32"),
+        ("NVIDIA GeForce RTX 4090", 1008, "tf32"),
+        ("NVIDIA H100 PCIe", 2000, "tf32"),
+        ("NVIDIA H100 80GB HBM3", 3350, "tf32"),
+        ("NVIDIA H200", 4800, "tf32"),
+    ],
+)
+def test_peaks_are_those_of_the_card(name: str, gigabytes: int, fp32_as: str) -> None:
+    peak = peak_of(name)
+    assert peak is not None
+    assert peak.bytes_per_second == pytest.approx(gigabytes * 1e9)
+    assert (peak.arithmetic("fp32"), peak.arithmetic("fp16")) == (fp32_as, "fp16")
+
+
+@pytest.mark.parametrize(
+    "name", ["a card to come", "NVIDIA H100 NVL", "NVIDIA A100 80GB PCIe", "NVIDIA GeForce RTX 4090 Laptop GPU"]
+)
+def test_nothing_is_said_of_a_card_that_is_not_known_or_only_named_like_one(name: str) -> None:
+    assert peak_of(name) is None

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from model_zoo.catalog import catalog, named
 from model_zoo.errors import BackendError, DeviceLostError
 from model_zoo.manifest import ModelSpec
-from model_zoo.weights import WeightPlaces
-from serve.backends import choose
+from model_zoo.weights import WeightPlaces, ensure
+from serve.backends import choose, cublas
 from serve.backends.ctranslate2 import Ctranslate2Model, Language, Said, compute_type
 from serve.backends.place import Wishes
 from serve.devices import Gpu, Look
+from tests.twin import COMPILER
 
 T4 = Gpu("Tesla T4", 75, 15 << 30, 12_040)
 
@@ -78,6 +82,46 @@ def test_a_gpu_is_used_where_it_can_be(
     assert placed.model == (where, arithmetic)
     assert (placed.backend, placed.device, placed.precision) == ("ctranslate2", where, arithmetic)
     assert placed.reason == f"{reason}; ctranslate2: what runs weights of this format"
+
+
+@pytest.mark.parametrize("name", ["silero_vad", "speaker_ge2e"])
+def test_small_networks_beside_speech_run_on_the_cpu_where_only_speech_can_have_the_gpu(
+    monkeypatch: pytest.MonkeyPatch, executor: ThreadPoolExecutor, tmp_path: Path, name: str
+) -> None:
+    """The GPU image for speech has CTranslate2 with cuBLAS, and ONNX Runtime for the CPU."""
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    (spec,) = named([name], catalog())
+    places = WeightPlaces(tmp_path, tmp_path)
+    wishes = Wishes(places, "cuda", tensorrt="off")
+    placed = choose.place_model(spec, ensure(spec, places), wishes, executor, 1, Look(T4, "found Tesla T4"))
+    assert placed.device == "cpu"
+    assert "is built for the CPU; install onnxruntime-gpu instead of it" in placed.reason
+
+
+def test_cublas_is_found_by_its_name_once_it_was_loaded_from_its_package(tmp_path: Path) -> None:
+    if COMPILER is None:
+        pytest.skip("no compiler makes the libraries that stand in")
+    folder = tmp_path / "nvidia" / "cublas" / "lib"
+    folder.mkdir(parents=True)
+    (tmp_path / "nvidia" / "__init__.py").touch()
+    (tmp_path / "nvidia" / "cublas" / "__init__.py").touch()
+    names = ("libreelwardenLt.so.12", "libreelwarden.so.12")
+    for name in names:
+        command = [COMPILER, "-shared", "-nostdlib", "-x", "c", "/dev/null", f"-Wl,-soname,{name}", "-o", folder / name]
+        subprocess.run(command, check=True)
+    opens = f"import ctypes, sys; sys.path.insert(0, sys.argv[1]); {{}} ctypes.CDLL('{names[1]}')"
+    loads = f"from serve.backends import cublas; cublas.LIBRARIES = {names}; cublas.load_cublas();"
+    for before, works in (("", False), (loads, True)):
+        done = subprocess.run([sys.executable, "-c", opens.format(before), tmp_path], capture_output=True, text=True)
+        assert (done.returncode == 0) == works, done.stderr
+
+
+def test_cublas_that_is_missing_is_an_error_that_names_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nvidia", None)
+    monkeypatch.setattr(cublas, "LIBRARIES", ("libno_such_cublas.so.12",))
+    (spec,) = named(["whisper_base"], catalog())
+    with pytest.raises(BackendError, match=r"needs libno_such_cublas.so.12, .*pip install nvidia-cublas-cu12"):
+        Ctranslate2Model(spec, Path("model.bin"), "cuda", "float16", 1)
 
 
 def test_a_file_that_ctranslate2_would_not_find_is_named(tmp_path: Path) -> None:

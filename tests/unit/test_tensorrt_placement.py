@@ -22,7 +22,7 @@ from serve.settings import load_settings
 from serve.web.service import Service
 from tests import stand_in_onnxruntime, stand_in_tensorrt
 from tests.contract.test_every_backend import SIZE, mean_of_channels, spec_of
-from tests.stand_in_onnxruntime import CUDA, TENSORRT, Told
+from tests.stand_in_onnxruntime import CUDA, GRAPHS, TENSORRT, Told
 from tests.stand_in_tensorrt import CONFIGS, Builder, HostMemory
 from tests.unit.test_precisions import keep
 from tests.unit.weights_fixtures import places_in
@@ -182,6 +182,17 @@ def test_a_provider_that_gives_up_is_passed_over_for_cuda(
     assert not list((places.cache / "engines").glob("mean-*/*"))
 
 
+@pytest.mark.usefixtures("_tensorrt", "told")
+def test_a_provider_that_takes_no_node_is_not_said_to_run_the_model(
+    weights: Path, places: WeightPlaces, broken: set[str]
+) -> None:
+    broken.add("no node")
+    placed = place(weights, places, "provider")
+    assert placed.backend == "onnxruntime"
+    assert "TensorRT provider takes no part of this network" in placed.reason
+    assert not list((places.cache / "engines").glob("mean-*/*"))
+
+
 @pytest.mark.usefixtures("_tensorrt")
 def test_the_cpu_is_the_end_of_the_chain_and_every_reason_is_told(
     weights: Path, places: WeightPlaces, told: Told, broken: set[str], monkeypatch: pytest.MonkeyPatch
@@ -211,6 +222,20 @@ def test_on_a_gpu_fp16_is_taken_where_it_was_exported(weights: Path, places: Wei
     assert placed.precision == "fp16"
     assert placed.reason.endswith("; fp16: exported; change of a final score: 0.0004 of 0.01 allowed")
     assert place(weights, places, "off", precision="fp32").precision == "fp32"
+
+
+@pytest.mark.usefixtures("_tensorrt")
+def test_graphs_that_are_asked_for_are_captured_by_plans_and_by_cuda_but_not_by_the_provider(
+    weights: Path, places: WeightPlaces, told: Told
+) -> None:
+    assert len(place(weights, places, "plan", graphs=True).model._captured) == 5  # type: ignore[attr-defined]
+    assert not GRAPHS.captured
+    told.clear()
+    place(weights, places, "provider", graphs=True)
+    assert all(options.get("enable_cuda_graph") != "1" for _, options in told)
+    assert not GRAPHS.captured
+    place(weights, places, "off", graphs=True)
+    assert [size for _, size in GRAPHS.captured] == ["1", "2", "4", "8", "16"]
 
 
 @pytest.mark.weights

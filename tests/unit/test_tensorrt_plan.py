@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from onnx import TensorProto
 
 from model_zoo.errors import BackendError, DeviceLostError
 from model_zoo.manifest import Batch, ModelSpec
+from serve.backends.plan_memory import GpuMemory
 from serve.backends.tensorrt_plan import TensorrtPlanModel
 from tests import stand_in_tensorrt
 from tests.contract.test_every_backend import SIZE, mean_of_channels, spec_of
@@ -75,7 +78,7 @@ def test_memory_is_taken_once_for_batches_that_do_not_grow(tmp_path: Path) -> No
     taken = len(memory.allocated)
     for count in (1, 5, 12, 9):
         model.run({"pixels": noise(count)})
-    assert len(memory.allocated) == taken == 2
+    assert len(memory.allocated) == taken == 3  # what the engine works in, the input, the output
 
 
 def test_pictures_of_any_width_are_taken_within_the_profile_and_refused_outside(tmp_path: Path) -> None:
@@ -100,10 +103,20 @@ def test_a_plan_with_other_outputs_than_the_manifests_is_refused(tmp_path: Path)
         opened(network(tmp_path), MANY, spec=spec)
 
 
-def test_a_full_memory_is_an_error_that_names_the_fix(tmp_path: Path) -> None:
+def test_a_full_memory_halves_the_batch_and_says_so(tmp_path: Path) -> None:
+    model, _, memory = opened(network(tmp_path), ONE, MANY)
+    memory.fits = noise(5).nbytes
+    scores = model.run({"pixels": noise(21)})["scores"]
+    np.testing.assert_allclose(scores, noise(21).mean(axis=(1, 2)), rtol=1e-5)
+    assert model.notes == "the GPU's memory was full, so at most 3 rows are run at once"
+    sizes = [shape[0] for context in ENGINES[-1].contexts for shape in context.shapes]
+    assert sizes == [3] * 7
+
+
+def test_a_memory_too_small_for_the_least_batch_is_an_error_that_names_the_fix(tmp_path: Path) -> None:
     model, _, memory = opened(network(tmp_path), MANY)
     memory.fits = 100
-    with pytest.raises(BackendError, match=r"memory is full with a batch of 4 .*run fewer domains"):
+    with pytest.raises(BackendError, match=r"memory is full with a batch of 2 .*run fewer domains"):
         model.run({"pixels": noise(3)})
     memory.fits = 1 << 40
     assert len(model.run({"pixels": noise(3)})["scores"]) == 3
@@ -118,3 +131,97 @@ def test_a_gpu_that_fails_while_answers_are_fetched_is_lost(tmp_path: Path, monk
     monkeypatch.setattr(memory, "fetch", fails)
     with pytest.raises(DeviceLostError, match="mean: the GPU failed for good: cudaErrorIllegalAddress"):
         model.run({"pixels": noise(3)})
+
+
+@pytest.mark.parametrize(("most_bytes", "fits"), [(4095, 1 << 40), (1 << 40, 4095)])
+def test_an_engine_that_works_in_more_memory_than_its_part_is_refused(
+    tmp_path: Path, most_bytes: int, fits: int
+) -> None:
+    memory = HostMemory()
+    memory.fits = fits
+    plan, trt = plan_of(network(tmp_path), [MANY]), stand_in_tensorrt.module()
+    with pytest.raises(BackendError, match=r"raise REELWARDEN_GPU_MEMORY_SHARE|memory does not hold its engine"):
+        TensorrtPlanModel(SPEC, plan, trt, memory, most_bytes=most_bytes)
+
+
+def with_graphs(content: bytes, memory: HostMemory, spec: ModelSpec = SPEC) -> TensorrtPlanModel:
+    return TensorrtPlanModel(spec, plan_of(content, [ONE, MANY]), stand_in_tensorrt.module(), memory, graphs=True)
+
+
+def test_a_graph_is_captured_for_each_size_of_batch_at_load_and_started_ever_after(tmp_path: Path) -> None:
+    memory = HostMemory()
+    model = with_graphs(network(tmp_path), memory)
+    assert memory.captured == 5  # 1, 2, 4, 8, 12
+    taken = len(memory.allocated)
+    for count in (1, 2, 3, 5, 12, 13, 30, 1):
+        scores = model.run({"pixels": noise(count)})["scores"]
+        np.testing.assert_allclose(scores, noise(count).mean(axis=(1, 2)), rtol=1e-5)
+    assert (memory.captured, memory.started) == (5, 11)
+    assert len(memory.allocated) == taken
+    assert model.notes == ""
+    contexts = ENGINES[-1].contexts
+    assert len({context.works_in for context in contexts}) == 1, "contexts run in turn, and share what they work in"
+
+
+def test_rows_on_the_device_are_run_by_graphs_too(tmp_path: Path) -> None:
+    memory = HostMemory()
+    model = with_graphs(network(tmp_path), memory)
+    block = HostPainter().allocate(noise(15).nbytes)
+    block.array[:] = noise(15).reshape(-1)
+    rows = HostRows(block, (14, SIZE, SIZE, 3))
+    np.testing.assert_allclose(model.run({"pixels": rows})["scores"], noise(15)[:14].mean(axis=(1, 2)), rtol=1e-5)
+    assert (rows.fetched, memory.started) == (0, 2)
+
+
+@pytest.mark.parametrize("captures_at_most", [0, 3])
+def test_a_capture_that_fails_leaves_a_plan_that_runs_without_graphs(tmp_path: Path, captures_at_most: int) -> None:
+    memory = HostMemory()
+    memory.captures_at_most = captures_at_most
+    model = with_graphs(network(tmp_path), memory)
+    said = "without CUDA graphs: cudaErrorStreamCaptureUnsupported: operation not permitted"
+    assert model.notes == said
+    np.testing.assert_allclose(model.run({"pixels": noise(5)})["scores"], noise(5).mean(axis=(1, 2)), rtol=1e-5)
+    assert memory.started == 0
+
+
+def test_a_plan_that_takes_any_width_captures_no_graphs(tmp_path: Path) -> None:
+    wide = {"pixels": [[1, SIZE, 4, 3], [4, SIZE, 16, 3], [8, SIZE, 32, 3]]}
+    plan, memory = plan_of(network(tmp_path, "width"), [wide]), HostMemory()
+    model = TensorrtPlanModel(spec_of(width=0), plan, stand_in_tensorrt.module(), memory, graphs=True)
+    assert model.notes == "without CUDA graphs: it takes rows of any size"
+    assert memory.captured == 0
+
+
+def test_cupy_is_told_to_capture_for_this_thread_only_and_ends_a_capture_that_breaks_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done: list[tuple[str, object]] = []
+
+    class Stream:
+        ptr = 7
+
+        def __init__(self, non_blocking: bool) -> None: ...
+
+        def synchronize(self) -> None:
+            done.append(("waited", None))
+
+        def begin_capture(self, mode: int) -> None:
+            done.append(("begun", mode))
+
+        def end_capture(self) -> object:
+            done.append(("ended", None))
+            return SimpleNamespace(launch=lambda stream: done.append(("launched", stream.ptr)))
+
+    runtime = SimpleNamespace(
+        streamCaptureModeThreadLocal=1,
+        streamEndCapture=lambda stream: done.append(("broken off", stream)) or 3,
+        graphDestroy=lambda graph: done.append(("destroyed", graph)),
+    )
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=SimpleNamespace(Stream=Stream, runtime=runtime)))
+    memory = GpuMemory()
+    memory.capture(lambda: done.append(("worked", None)))()
+    assert done == [("waited", None), ("begun", 1), ("worked", None), ("ended", None), ("launched", 7)]
+    done.clear()
+    with pytest.raises(ZeroDivisionError):
+        memory.capture(lambda: 1 / 0)  # type: ignore[arg-type, return-value]
+    assert done == [("waited", None), ("begun", 1), ("broken off", 7), ("destroyed", 3)]
