@@ -13,7 +13,7 @@ from pathlib import Path
 
 from deploy.ecr.push import logged_in, push
 from deploy.ecr.registry import prepare
-from deploy.sagemaker.requests import Deployment, requests
+from deploy.sagemaker.requests import Deployment, requests, service_of
 from images.catalog import images
 from serve.version import VERSION
 
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def write_requests(deployment: Deployment, out: Path) -> None:
-    """Write every request as a file of its own for `aws sagemaker ... --cli-input-json`, and say how to send them."""
+    """Write every request as a file of its own for `aws ... --cli-input-json`, and say how to send them."""
     place = out / deployment.name
     place.mkdir(parents=True, exist_ok=True)
     (place / "deployment.json").write_text(json.dumps(asdict(deployment), indent=2) + "\n", "utf-8")
@@ -57,7 +57,7 @@ def write_requests(deployment: Deployment, out: Path) -> None:
         path = place / f"{operation}.json"
         path.write_text(json.dumps(request, indent=2) + "\n", "utf-8")
         command = "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in operation).strip("-")
-        sys.stdout.write(f"  aws sagemaker {command} --cli-input-json file://{path}\n")
+        sys.stdout.write(f"  aws {service_of(operation)} {command} --cli-input-json file://{path}\n")
 
 
 if __name__ == "__main__":
