@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-# GPU hosts have an old driver (470) unless these are asked for, and CUDA 12 does not start on it: docs/shipping.md
-INFERENCE_AMI = "al2023-ami-sagemaker-inference-gpu-4-1"  # driver 580
-TRANSFORM_AMI = "al2-ami-sagemaker-batch-gpu-535"
+from serve.drivers import INFERENCE_AMI, TRANSFORM_AMI
 
 CPU_INSTANCE = "ml.c6i.xlarge"
 GPU_INSTANCE = "ml.g5.xlarge"

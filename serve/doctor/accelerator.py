@@ -9,12 +9,12 @@ import re
 
 from serve.devices import Look
 from serve.doctor.check import Check, Place, Status, gigabytes
+from serve.drivers import INFERENCE_AMI, INFERENCE_DRIVER, LEAST_DRIVER, TRANSFORM_AMI, TRANSFORM_DRIVER
 
-LEAST_DRIVER = 525  # the first for CUDA 12; 12.x libraries run on it by minor-version compatibility
 PIN = (
-    "SageMaker's default for g4dn and g5: pin InferenceAmiVersion=al2-ami-sagemaker-inference-gpu-3-1 (driver 550) for "
-    "endpoints, TransformAmiVersion=al2-ami-sagemaker-batch-gpu-535 for Batch Transform; elsewhere install driver 525 "
-    "or newer"
+    f"SageMaker's default for g4dn and g5: pin InferenceAmiVersion={INFERENCE_AMI} (driver {INFERENCE_DRIVER}) for "
+    f"endpoints, TransformAmiVersion={TRANSFORM_AMI} (driver {TRANSFORM_DRIVER}) for Batch Transform; elsewhere "
+    f"install driver {LEAST_DRIVER} or newer"
 )
 CAPABILITIES = "start the container with NVIDIA_DRIVER_CAPABILITIES=compute,utility,video"
 NO_GPU = "models run on the CPU"

@@ -10,6 +10,14 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from botocore.validate import ParamValidator
 
 from deploy.sagemaker.requests import Deployment, requests, service_of
+from serve.drivers import (
+    DEFAULT_DRIVER,
+    INFERENCE_AMI,
+    INFERENCE_DRIVER,
+    LEAST_DRIVER,
+    TRANSFORM_AMI,
+    TRANSFORM_DRIVER,
+)
 from serve.settings import load_settings
 
 OPERATIONS = (
@@ -57,8 +65,8 @@ def test_gpu_hosts_get_a_driver_for_cuda_12_and_cpu_hosts_none(flavor: Literal["
         variant.get("InferenceAmiVersion"),
         made["CreateTransformJob"]["TransformResources"].get("TransformAmiVersion"),
     }
-    wanted = {"al2023-ami-sagemaker-inference-gpu-4-1", "al2-ami-sagemaker-batch-gpu-535"}
-    assert pins == (wanted if flavor == "gpu" else {None})
+    assert pins == ({INFERENCE_AMI, TRANSFORM_AMI} if flavor == "gpu" else {None})
+    assert min(INFERENCE_DRIVER, TRANSFORM_DRIVER) >= LEAST_DRIVER > DEFAULT_DRIVER
 
 
 def test_batch_requests_stay_within_what_a_transform_job_may_have_in_flight() -> None:

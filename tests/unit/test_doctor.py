@@ -13,6 +13,7 @@ from serve.doctor.accelerator import check_driver, check_gpu, check_nvdec, check
 from serve.doctor.check import Place
 from serve.doctor.machine import check_memory, check_processor, check_temporary
 from serve.doctor.weights import check_models
+from serve.drivers import INFERENCE_AMI, LEAST_DRIVER, TRANSFORM_AMI
 from serve.models import choose_models
 from serve.settings import load_settings
 
@@ -37,13 +38,13 @@ def test_driver_470_is_told_to_pin_the_image_of_the_host(tmp_path: Path) -> None
     check = check_driver(driver(tmp_path, "470.256.02"), wanted=False)
     assert check.status == "hinders"
     assert "470.256.02" in check.says
-    assert "InferenceAmiVersion=al2-ami-sagemaker-inference-gpu-3-1" in check.fix
-    assert "TransformAmiVersion=al2-ami-sagemaker-batch-gpu-535" in check.fix
+    assert f"InferenceAmiVersion={INFERENCE_AMI} (driver 580)" in check.fix
+    assert f"TransformAmiVersion={TRANSFORM_AMI} (driver 535)" in check.fix
     assert check_driver(driver(tmp_path, "470.256.02"), wanted=True).status == "fails"
 
 
 @pytest.mark.parametrize("kind", ["", "Open Kernel Module for "])
-@pytest.mark.parametrize("version", ["535.183.01", "550.127.05", "580.65.06"])
+@pytest.mark.parametrize("version", [f"{LEAST_DRIVER}.60.13", "535.183.01", "550.127.05", "580.65.06"])
 def test_newer_drivers_work(tmp_path: Path, version: str, kind: str) -> None:
     check = check_driver(driver(tmp_path, version, kind), wanted=True)
     assert (check.status, check.says, check.fix) == ("works", f"NVIDIA driver {version}", "")
