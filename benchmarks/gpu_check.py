@@ -32,6 +32,7 @@ from benchmarks.tensorrt_check import default_models
 from model_zoo.errors import BackendError
 from model_zoo.values import OnDevice
 from serve.backends.onnx_cuda import Target, why_no_cuda
+from serve.cores import usable_threads
 from serve.decode.nvdec import NoNvdec, Nvdec, find_nvdec
 from serve.decode.paint import GpuBlock, GpuPainter
 from serve.decode.sessions import Sessions
@@ -93,7 +94,7 @@ def about(gpu: Gpu) -> dict[str, Any]:
 
 
 def _sections(gpu: Gpu, folder: Path) -> dict[str, Callable[[], Any]]:
-    threads = len(os.sched_getaffinity(0))
+    threads = usable_threads()
     models = default_models()
     target = Target(most_bytes=int(gpu.memory_bytes * 0.7))
     detector = next(spec for spec in models if spec.name == "nanodet_g_416")
