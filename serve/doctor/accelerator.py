@@ -109,6 +109,11 @@ def check_ctranslate2(devices: int | None, look: Look) -> Check:
     return Check("CTranslate2", "works", says)
 
 
+def unusable(name: str, error: Exception) -> Check:
+    """Say that a library is here and cannot be used, and why."""
+    return Check(name, "fails", f"{error}".split("\n", 1)[0], "install the locked packages anew, or use an image")
+
+
 def _version(package: str) -> str:
     try:
         return importlib.metadata.version(package)

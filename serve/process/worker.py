@@ -17,9 +17,9 @@ from pathlib import Path
 
 from model_zoo.errors import BackendError, DeviceLostError, MediaError, ReelwardenError, TemporaryFetchError
 from model_zoo.report import Report
+from serve import doctor
 from serve.album import Album
 from serve.asked import Asked
-from serve.doctor import examine, in_one_line
 from serve.fetching import Fetcher
 from serve.formats import render
 from serve.formats.own import JSON
@@ -179,7 +179,6 @@ class _Worker:
                 self.tell(Loads())
                 self._analyzer = _analyzer(self._task.settings)
                 self.tell(Loaded())
-                log.info("doctor", extra={"fields": in_one_line(examine(self._task.settings, thorough=False))})
             return self._analyzer
 
     def _check_halt(self) -> None:
@@ -196,6 +195,7 @@ class _Worker:
 def _analyzer(settings: Settings) -> Analyzer:
     """Load the models; raises BackendError for what nobody foresaw, as no input would fare better."""
     try:
+        doctor.tell(settings)
         return Analyzer(settings)
     except ReelwardenError:
         raise

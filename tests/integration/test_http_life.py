@@ -177,7 +177,10 @@ def test_a_server_without_its_weights_ends_with_3_and_says_what_is_missing(tmp_p
         tmp_path, REELWARDEN_DOMAINS="moderation", REELWARDEN_CACHE=str(tmp_path / "none"), REELWARDEN_OFFLINE="1"
     ) as server:
         assert server.process.wait(60) == 3
-        assert any("opennsfw" in str(line["message"]) for line in logged(server))
+        lines = logged(server)
+        (doctor,) = [line for line in lines if line["message"] == "doctor"]
+        assert str(doctor["models"]).startswith("fails: opennsfw")
+        assert any("opennsfw" in str(line["message"]) for line in lines[lines.index(doctor) + 1 :])
 
 
 @pytest.fixture(scope="module")

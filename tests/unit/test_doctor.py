@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,26 @@ def test_a_wrong_setting_is_a_finding_not_a_crash() -> None:
     check = check_models(load_settings(domains="nosuch"), hash_all=False)
     assert check.status == "fails"
     assert "nosuch" in check.says
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "domain"),
+    [("onnxruntime", "ONNX Runtime", "labels"), ("ctranslate2", "CTranslate2", "transcription")],
+)
+def test_a_library_that_a_wanted_model_needs_and_that_does_not_load_is_named_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, name: str, domain: str
+) -> None:
+    (tmp_path / f"{module}.py").write_text("raise OSError('libnothing.so.1: cannot open it')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    found = {check.name: check for check in examine(load_settings(domains=domain), thorough=False)}
+    assert (found[name].status, found[name].says) == ("fails", "libnothing.so.1: cannot open it")
+
+
+def test_a_library_that_no_wanted_model_needs_is_not_loaded_for_a_log_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "ctranslate2", raising=False)
+    examine(load_settings(domains="labels"), thorough=False)
+    assert "ctranslate2" not in sys.modules
 
 
 def test_the_whole_look_works_on_any_machine_and_fits_one_log_line() -> None:
