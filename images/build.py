@@ -1,7 +1,7 @@
 """Build images: `python -m images.build [NAME ...] [--flavor gpu] [--slim]`; docs/images.md.
 
 For each image the weights are packed, the packages of its set and the code are built once for all, and the image is put
-together. What is inside is listed in out/images/NAME/sbom-FLAVOR.cdx.json.
+together. What is inside is listed in the image itself and in out/images/NAME/sbom-FLAVOR.cdx.json.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from serve.version import VERSION
 OUT = ROOT / "out" / "images"
 CERTIFICATES = ROOT / "images" / "network" / "ca-certificates.crt"
 LICENCE = "Apache-2.0"  # of the code
+NVIDIA_LICENCE = "LicenseRef-NVIDIA-Proprietary"  # of CUDA's libraries, which the images for GPUs have
 
 
 def main() -> None:
@@ -76,18 +77,24 @@ def build_image(image: Image, flavor: Flavor, *, slim: bool = False) -> str:
     pack(specs, ensure_all(specs, WeightPlaces(settings.model_dir, settings.cache)), place / "weights.tar.gz")
     tag = f"{VERSION}-{flavor}{'-slim' if slim else ''}"
     name = f"{image.repository}:{tag}"
-    labels = {
+    below = runtime(image.packages, flavor)
+    write_sbom(name, below, specs, place / f"sbom-{flavor}.cdx.json")
+    arguments = ["--file", str(image.dockerfile), "--build-arg", f"RUNTIME={below}", "--build-arg", f"FLAVOR={flavor}"]
+    for key, value in labels(image, flavor, specs).items():
+        arguments += ["--label", f"org.opencontainers.image.{key}={value}"]
+    docker_build([*arguments, "--tag", name, "--tag", name.replace(VERSION + "-", "")], place)
+    return name
+
+
+def labels(image: Image, flavor: Flavor, specs: Sequence[ModelSpec]) -> dict[str, str]:
+    """Return what the image says of itself, by the last word of the label; `specs` are its weights."""
+    licences = {LICENCE, *(spec.licence.weights for spec in specs)} | ({NVIDIA_LICENCE} if flavor == "gpu" else set())
+    return {
         "title": image.repository,
         "version": VERSION,
         "revision": revision(),
-        "licenses": " AND ".join(sorted({LICENCE, *(spec.licence.weights for spec in specs)})),
+        "licenses": " AND ".join(sorted(licences)),
     }
-    arguments = ["--file", str(image.dockerfile), "--build-arg", f"RUNTIME={runtime(image.packages, flavor)}"]
-    for key, value in labels.items():
-        arguments += ["--label", f"org.opencontainers.image.{key}={value}"]
-    docker_build([*arguments, "--tag", name, "--tag", name.replace(VERSION + "-", "")], place)
-    write_sbom(name, specs, place / f"sbom-{flavor}.cdx.json")
-    return name
 
 
 def place_of(image: Image, *, slim: bool = False) -> Path:
