@@ -10,7 +10,6 @@ the clock starts, on both sides. The rating of toxic language has no peer here a
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
@@ -30,12 +29,13 @@ from benchmarks.harness import Case, compare, write
 from model_zoo.catalog import catalog
 from model_zoo.manifest import ModelSpec
 from model_zoo.weights import WeightPlaces, ensure
+from serve.cores import usable_threads
 from serve.pipeline import Analyzer
 from serve.settings import load_settings
 
 OURS = "reelwarden, all domains at once"
 THEIRS = "the peers, one after another"
-THREADS = len(os.sched_getaffinity(0))
+THREADS = usable_threads()
 Peer = Callable[[], object]
 
 

@@ -5,7 +5,6 @@ The network is nudenet 320n (YOLOv8n at 320 pixels, 2 GFLOP), read from its own 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
@@ -14,9 +13,10 @@ import numpy as np
 import onnxruntime
 
 from benchmarks.harness import Case, compare, write
+from serve.cores import usable_threads
 
 FRAMES = 64
-CORES = len(os.sched_getaffinity(0))
+CORES = usable_threads()
 Run = Callable[[np.ndarray], object]
 
 

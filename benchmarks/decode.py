@@ -8,7 +8,6 @@ OpenCV with resize (bilinear, its default), this project with its area filter. R
 
 from __future__ import annotations
 
-import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from benchmarks.clips import real_clip
 from benchmarks.harness import Case, Figure, compare, write
 from model_zoo.values import View
 from serve.containers import open_container
+from serve.cores import usable_threads
 from serve.decode.index import read_index
 from serve.decode.reading import Wanted, read
 from serve.decode.runs import Run, RunDecoder
@@ -29,7 +29,7 @@ from serve.media import Limits, open_media
 
 SECONDS = 60
 WIDTH, HEIGHT = 640, 360
-THREADS = len(os.sched_getaffinity(0))
+THREADS = usable_threads()
 OURS = "reelwarden"
 
 

@@ -37,6 +37,7 @@ from model_zoo.weights import ensure
 from serve.backends.ctranslate2 import compute_type
 from serve.backends.onnx_cuda import Target
 from serve.backends.plan_memory import GpuMemory
+from serve.cores import usable_threads
 from serve.decode.nvdec import NoNvdec, Nvdec, find_nvdec
 from serve.decode.paint import GpuBlock, GpuPainter
 from serve.decode.sessions import Sessions
@@ -99,7 +100,7 @@ def about(gpu: Gpu) -> dict[str, Any]:
 
 
 def _sections(gpu: Gpu, folder: Path) -> dict[str, Callable[[], Any]]:
-    threads = len(os.sched_getaffinity(0))
+    threads = usable_threads()
     models = default_models()
     target = Target(most_bytes=int(gpu.memory_bytes * 0.7))
     detector = next(spec for spec in models if spec.name == "nanodet_g_416")

@@ -15,6 +15,8 @@ from importlib import metadata
 from pathlib import Path
 from time import perf_counter
 
+from serve.cores import usable_threads
+
 RESULTS = Path(__file__).resolve().parent / "results"
 REPEATS = 3
 
@@ -98,7 +100,7 @@ def machine() -> dict[str, object]:
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
     return {
         "processor": processor,
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": usable_threads(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in names},

@@ -9,7 +9,6 @@ compares pre-processing, inference and post-processing alone. Both sides run the
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -26,13 +25,14 @@ from benchmarks.harness import Case, Figure, compare, write
 from model_zoo.domain import Loaded, Start
 from model_zoo.domains import by_name
 from model_zoo.values import Frames, Prediction, Watcher
+from serve.cores import usable_threads
 from serve.decode.reading import Wanted, read
 from serve.media import Limits, open_media
 from serve.models import Ready, load_models
 from serve.settings import Settings, load_settings
 
 SECONDS = 60
-THREADS = len(os.sched_getaffinity(0))
+THREADS = usable_threads()
 DOMAIN = by_name("moderation")
 
 

@@ -8,7 +8,6 @@ the fastest peer of each clip. The times of our samples are checked against the 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import av
@@ -20,12 +19,13 @@ from benchmarks.clips import real_clip
 from benchmarks.decode import OURS, against_fastest, count_pictures
 from benchmarks.harness import Case, Figure, compare, write
 from model_zoo.values import View
+from serve.cores import usable_threads
 from serve.decode.reading import Wanted, read
 from serve.media import Limits, open_media
 
 SECONDS = 60
 WIDTH, HEIGHT = 320, 180
-THREADS = len(os.sched_getaffinity(0))
+THREADS = usable_threads()
 
 
 def main() -> None:

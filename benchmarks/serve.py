@@ -29,6 +29,7 @@ from pathlib import Path
 
 from benchmarks.harness import Case, Figure, compare, write
 from benchmarks.plain_loop import PlainLoop
+from serve.cores import usable_threads
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "tests" / "media" / "images" / "two_dogs.jpg"
@@ -128,7 +129,7 @@ def measured(domain: str) -> tuple[list[Figure], dict[str, object]]:
     with server(domain) as process:
         cases = [
             Case(PEER, lambda: loop.run(PICTURES, decoders=1)),
-            Case("plain loop, decoding on all cores", lambda: loop.run(PICTURES, decoders=os.cpu_count() or 1)),
+            Case("plain loop, decoding on all cores", lambda: loop.run(PICTURES, decoders=usable_threads())),
             Case(f"HTTP, {CLIENTS} clients", by_http, server=process.pid),
         ]
         figures = compare(cases, PEER)

@@ -10,7 +10,6 @@ apart. The word error rate is over the whole text, after case and punctuation ar
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from faster_whisper import BatchedInferencePipeline, WhisperModel
@@ -21,10 +20,11 @@ from model_zoo.catalog import catalog, named
 from model_zoo.metrics.words import word_edits
 from model_zoo.transcription.schema import TranscriptionPart
 from model_zoo.weights import WeightPlaces, ensure
+from serve.cores import usable_threads
 from serve.pipeline import Analyzer
 from serve.settings import Settings, load_settings
 
-THREADS = len(os.sched_getaffinity(0))
+THREADS = usable_threads()
 TIMES = 2  # the recordings are repeated
 REPEATS = 3
 PEER = "faster-whisper transcribe, int8"

@@ -1,7 +1,7 @@
 """Build images: `python -m images.build [NAME ...] [--flavor gpu] [--slim]`; docs/images.md.
 
 For each image the weights are packed, the packages of its set and the code are built once for all, and the image is put
-together. What is inside is listed in out/images/NAME/sbom-FLAVOR.cdx.json.
+together. What is inside is listed in the image itself and in out/images/NAME/sbom-FLAVOR.cdx.json.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from images.catalog import ROOT, Flavor, Image, images
@@ -27,6 +27,7 @@ from serve.version import VERSION
 OUT = ROOT / "out" / "images"
 CERTIFICATES = ROOT / "images" / "network" / "ca-certificates.crt"
 LICENCE = "Apache-2.0"  # of the code
+NVIDIA_LICENCE = "LicenseRef-NVIDIA-Proprietary"  # of CUDA's libraries, which the images for GPUs have
 
 
 def main() -> None:
@@ -36,18 +37,30 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(known)}; all of them by default")
     parser.add_argument("--flavor", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--slim", action="store_true", help="no weights inside: they come in /opt/ml/model")
-    parser.add_argument("--base", default=os.environ.get("BASE_IMAGE", "debian:bookworm-slim"), metavar="IMAGE")
+    parser.add_argument("--base", default=usual_base(), metavar="IMAGE")
     parser.add_argument("--no-cache", action="store_true", help="build every layer anew")
     asked = parser.parse_args()
     if unknown := set(asked.names) - set(known):
         parser.error(f"no image {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     wanted = [known[name] for name in asked.names or known]
-    trust_certificates()
     cache = ["--no-cache"] if asked.no_cache else []
-    build_shared(wanted, asked.flavor, asked.base, cache)
-    for image in wanted:
-        name = build_image(image, asked.flavor, slim=asked.slim)
+    for name in build(wanted, asked.flavor, slim=asked.slim, base=asked.base, cache=cache):
         sys.stdout.write(f"{name} {size_bytes(name) / 1e6:.0f} MB\n")
+
+
+def usual_base() -> str:
+    """Return the base of the images where the command line names none."""
+    return os.environ.get("BASE_IMAGE", "debian:bookworm-slim")
+
+
+def build(
+    wanted: Sequence[Image], flavor: Flavor, *, slim: bool = False, base: str = "", cache: Sequence[str] = ()
+) -> Iterator[str]:
+    """Build images one after the other; yield the name of each as soon as it is there."""
+    trust_certificates()
+    build_shared(wanted, flavor, base or usual_base(), cache)
+    for image in wanted:
+        yield build_image(image, flavor, slim=slim)
 
 
 def trust_certificates() -> None:
@@ -74,20 +87,30 @@ def build_image(image: Image, flavor: Flavor, *, slim: bool = False) -> str:
     place.mkdir(parents=True, exist_ok=True)
     settings = load_settings()
     pack(specs, ensure_all(specs, WeightPlaces(settings.model_dir, settings.cache)), place / "weights.tar.gz")
-    tag = f"{VERSION}-{flavor}{'-slim' if slim else ''}"
-    name = f"{image.repository}:{tag}"
-    labels = {
+    name = name_of(image, flavor, slim=slim)
+    below = runtime(image.packages, flavor)
+    write_sbom(name, below, specs, place / f"sbom-{flavor}.cdx.json")
+    arguments = ["--file", str(image.dockerfile), "--build-arg", f"RUNTIME={below}", "--build-arg", f"FLAVOR={flavor}"]
+    for key, value in labels(image, flavor, specs).items():
+        arguments += ["--label", f"org.opencontainers.image.{key}={value}"]
+    docker_build([*arguments, "--tag", name, "--tag", name.replace(VERSION + "-", "")], place)
+    return name
+
+
+def name_of(image: Image, flavor: Flavor, *, slim: bool = False) -> str:
+    """Return the local name of an image, with the tag of version and flavour."""
+    return f"{image.repository}:{VERSION}-{flavor}{'-slim' if slim else ''}"
+
+
+def labels(image: Image, flavor: Flavor, specs: Sequence[ModelSpec]) -> dict[str, str]:
+    """Return what the image says of itself, by the last word of the label; `specs` are its weights."""
+    licences = {LICENCE, *(spec.licence.weights for spec in specs)} | ({NVIDIA_LICENCE} if flavor == "gpu" else set())
+    return {
         "title": image.repository,
         "version": VERSION,
         "revision": revision(),
-        "licenses": " AND ".join(sorted({LICENCE, *(spec.licence.weights for spec in specs)})),
+        "licenses": " AND ".join(sorted(licences)),
     }
-    arguments = ["--file", str(image.dockerfile), "--build-arg", f"RUNTIME={runtime(image.packages, flavor)}"]
-    for key, value in labels.items():
-        arguments += ["--label", f"org.opencontainers.image.{key}={value}"]
-    docker_build([*arguments, "--tag", name, "--tag", name.replace(VERSION + "-", "")], place)
-    write_sbom(name, specs, place / f"sbom-{flavor}.cdx.json")
-    return name
 
 
 def place_of(image: Image, *, slim: bool = False) -> Path:

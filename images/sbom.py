@@ -15,11 +15,11 @@ _INSIDE = "/opt/reelwarden/sbom.cdx.json"  # the Python packages, written by cyc
 _DEBIAN = "dpkg-query --show --showformat '${Package} ${Version} ${Architecture}\\n'"
 
 
-def write_sbom(image: str, specs: Sequence[ModelSpec], out: Path) -> None:
-    """Write the list of what `image` holds, whose weights are `specs`."""
-    sbom = json.loads(_run_inside(image, f"cat {_INSIDE}"))
+def write_sbom(image: str, runtime: str, specs: Sequence[ModelSpec], out: Path) -> None:
+    """Write the list of what `image` will hold: what `runtime`, which it is built on, has, and the weights `specs`."""
+    sbom = json.loads(_run_inside(runtime, f"cat {_INSIDE}"))
     sbom["metadata"]["component"] = {"type": "container", "bom-ref": image, "name": image, "version": VERSION}
-    sbom["components"] += [_debian(line) for line in _run_inside(image, _DEBIAN).splitlines()]
+    sbom["components"] += [_debian(line) for line in _run_inside(runtime, _DEBIAN).splitlines()]
     sbom["components"] += [_weights(spec) for spec in specs]
     out.write_text(json.dumps(sbom, indent=1, sort_keys=True) + "\n", "utf-8")
 

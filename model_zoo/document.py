@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class ReportModel(BaseModel):
-    """Settings shared by every part of the report: unknown fields of a newer minor version are kept, not refused."""
+    """Settings shared by every part of the report: unknown fields of a newer minor version are kept, not refused.
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    Errors do not quote the value that is wrong, since it may be what was said or shown.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)

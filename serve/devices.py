@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from serve.drivers import LEAST_CUDA, LEAST_DRIVER
+
 _NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 _MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_*
-LEAST_CUDA = 12_000  # what the libraries are built for; a driver that knows less runs none of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,6 @@ def _ask(driver: ctypes.CDLL) -> Look:
         return Look(None, f"the NVIDIA driver does not answer (error {failed})")
     if cuda.value < LEAST_CUDA:
         known = f"{cuda.value // 1000}.{cuda.value % 1000 // 10}"
-        return Look(None, f"the NVIDIA driver knows CUDA {known}; 12.0 is needed: use driver 525 or newer")
+        return Look(None, f"the NVIDIA driver knows CUDA {known}; 12.0 is needed: use driver {LEAST_DRIVER} or newer")
     gpu = Gpu(name.value.decode(errors="replace"), 10 * major.value + minor.value, memory.value, cuda.value)
     return Look(gpu, f"found {gpu.name}")

@@ -17,7 +17,6 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from model_zoo.errors import ReelwardenError, UnsupportedMediaError
-from serve.logs import request_id
 from serve.metrics import PLACES, UP
 from serve.version import VERSION
 from serve.web import intake
@@ -25,7 +24,7 @@ from serve.web.admission import Admission, held_place
 from serve.web.front import front_page
 from serve.web.health import pinged
 from serve.web.lanes import Place
-from serve.web.openapi import INVOCATIONS
+from serve.web.openapi import describe
 from serve.web.options import Options, named_of
 from serve.web.refusals import ClientLeftError, EmptyBodyError, UndecodableError, answer, described
 from serve.web.service import Ends, Job, Service
@@ -42,6 +41,7 @@ def create_app(service: Service) -> ASGIApp:
     app = FastAPI(title="Reelwarden", version=VERSION, docs_url=None, redoc_url=None, redirect_slashes=False)
     _add_health(app, service)
     _add_invocations(app, service)
+    describe(app)
 
     @app.get("/", include_in_schema=False)
     async def front() -> Response:
@@ -54,9 +54,7 @@ def create_app(service: Service) -> ASGIApp:
 
     @app.exception_handler(HTTPException)
     async def no_route(_request: Request, error: HTTPException) -> Response:
-        facts = {"type": "HTTPError", "message": error.detail, "status": error.status_code}
-        facts["request_id"] = request_id.get()
-        return JSONResponse({"error": facts}, error.status_code, error.headers)
+        return JSONResponse(described(error), error.status_code, error.headers)
 
     @app.exception_handler(Exception)
     async def fail(_request: Request, error: Exception) -> Response:
@@ -118,7 +116,7 @@ def _add_invocations(app: FastAPI, service: Service) -> None:
             return await _named(service, request, ends)
         return await _uploaded(service, request, ends, place, media_type, form=kind == "form")
 
-    app.post("/invocations", tags=["sagemaker"], openapi_extra=INVOCATIONS)(invocations)
+    app.post("/invocations", tags=["sagemaker"])(invocations)
 
 
 def _job(service: Service, request: Request, options: Options, ends: Ends) -> Job:

@@ -11,10 +11,10 @@ from model_zoo.domains import DOMAINS
 from model_zoo.report import Report
 
 
-def report_schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of `reelwarden.report/1`."""
+def report_schema(reference: str = "#/$defs/{model}") -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of `reelwarden.report/1`; `reference` is where its `$defs` will lie."""
     fields: dict[str, Any] = {domain.name: (domain.part | None, None) for domain in DOMAINS}
     parts = create_model("Domains", __base__=ReportModel, **fields)
     whole = create_model("Report", __base__=Report, domains=(parts, ...))
-    schema = whole.model_json_schema(mode="serialization")
+    schema = whole.model_json_schema(mode="serialization", ref_template=reference)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "reelwarden.report/1"} | schema

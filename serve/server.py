@@ -116,8 +116,8 @@ class _Server(uvicorn.Server):
         except ReelwardenError as error:
             log.critical("%s", error)
             self.exit_code = error.exit_code
-        except Exception:
-            log.exception("loading failed")
+        except Exception as error:
+            log.exception("loading failed", extra={"fields": {"reason": str(error)}})
             self.exit_code = 3
         if self.exit_code:
             self.service.health.fail("loading failed")

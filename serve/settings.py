@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from model_zoo.errors import UsageError
 from model_zoo.weights import WeightPlaces
+from serve.cores import usable_threads
 from serve.limits import Limits
 
 if TYPE_CHECKING:
@@ -94,10 +94,10 @@ class Settings(BaseSettings):
         "auto", description="which decoder reads video; nvdec refuses to start where there is none"
     )
     threads: int = Field(
-        default_factory=lambda: len(os.sched_getaffinity(0)),
+        default_factory=usable_threads,
         ge=1,
         le=256,
-        description="CPU threads for inference, and for decoding; all of the process's cores by default",
+        description="CPU threads for inference, and for decoding; by default one a core of the container's quota",
     )
 
     max_bytes: int = Field(Limits().max_bytes, gt=0, description="largest accepted file")

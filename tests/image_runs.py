@@ -7,7 +7,7 @@ import os
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,43 +96,58 @@ def running(image: str, options: Sequence[str] = (), command: Sequence[str] = ("
         run("docker", "rm", "--force", "--volumes", id_)
 
 
+NO_DNS = "192.0.2.53"  # of a network for documentation: nobody is there, so what asks it for a name wants out
+# chain -> which packets of the containers' network it counts, and drops
+FORWARDED = {"DOCKER-USER": ()}
+TO_THIS_HOST = {"INPUT": ("-m", "conntrack", "--ctstate", "NEW")}  # answers to what a test asks them may pass
+EVERYWHERE = FORWARDED | TO_THIS_HOST
+
+
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """A network whose containers reach nothing but this host, and every packet that tried is counted."""
+    """A network whose containers reach nothing, and every packet that tried is counted, look-ups of names included.
+
+    Docker answers look-ups itself, and asks on from this host where it is not told whom to ask; it is told.
+    """
 
     name: str
     subnet: str
     host: str  # the address of this machine, as containers see it
+    chains: tuple[str, ...]
 
     @property
-    def option(self) -> str:
+    def options(self) -> tuple[str, ...]:
         """Return what puts a container behind it."""
-        return f"--network={self.name}"
+        return (f"--network={self.name}", f"--dns={NO_DNS}")
 
     def attempts(self) -> int:
         """Return how many packets wanted to leave."""
-        for line in run("iptables", "-nvxL", "DOCKER-USER").stdout.splitlines():
+        return sum(map(self._counted, self.chains))
+
+    def _counted(self, chain: str) -> int:
+        for line in run("iptables", "-nvxL", chain).stdout.splitlines():
             fields = line.split()
             if self.subnet in fields and "DROP" in fields:
                 return int(fields[0])
-        raise AssertionError("the counting rule is gone")
+        raise AssertionError(f"the counting rule of {chain} is gone")
 
 
 @contextmanager
-def fence() -> Iterator[Fence]:
-    """Put up the network and its counting rule, and take both away again; needs root."""
+def fence(counted: Mapping[str, tuple[str, ...]] = EVERYWHERE) -> Iterator[Fence]:
+    """Put up the network and its counting rules, and take them away again; needs root."""
     name = f"reelwarden-test-{uuid.uuid4().hex[:8]}"
     run("docker", "network", "create", name)
     addresses = "{{with index .IPAM.Config 0}}{{.Subnet}} {{.Gateway}}{{end}}"
     subnet, host = run("docker", "network", "inspect", f"--format={addresses}", name).stdout.split()
-    made = Fence(name, subnet, host)
-    rule = ("DOCKER-USER", "-s", subnet, "-j", "DROP")
-    run("iptables", "-I", *rule)
+    rules = [(chain, "-s", subnet, *packets, "-j", "DROP") for chain, packets in counted.items()]
     try:
-        yield made
+        for rule in rules:
+            run("iptables", "-I", *rule)
+        yield Fence(name, subnet, host, tuple(counted))
     finally:
-        run("iptables", "-D", *rule)
-        run("docker", "network", "rm", made.name)
+        for rule in rules:
+            run("iptables", "-D", *rule, check=False)
+        run("docker", "network", "rm", name)
 
 
 def files_below(folder: Path) -> dict[str, tuple[int, float]]:

@@ -1,6 +1,6 @@
 """Push images and print the requests that run them: `python -m deploy.ecr [NAME ...]`; docs/shipping.md.
 
-The images must have been built: `make images`, `make images-gpu`.
+The images must have been built, by `make images` or `make images-gpu`; `--build` does it first.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 
 from deploy.ecr.push import logged_in, push
 from deploy.ecr.registry import prepare
-from deploy.sagemaker.requests import Deployment, requests
+from deploy.sagemaker.requests import Deployment, requests, service_of
+from images.build import build, name_of
 from images.catalog import images
-from serve.version import VERSION
 
 
 def main() -> None:
@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(known)}; all of them by default")
     parser.add_argument("--flavor", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--slim", action="store_true", help="the images without weights")
+    parser.add_argument("--build", action="store_true", help="build what is pushed first, as `python -m images.build`")
     parser.add_argument("--region", help="of ECR; else what AWS's own settings say")
     parser.add_argument("--registry", help="HOST[:PORT][/PATH] of another registry, where Docker is logged in already")
     parser.add_argument("--role", default="arn:aws:iam::111122223333:role/reelwarden", help="for the requests")
@@ -37,19 +38,21 @@ def main() -> None:
     if asked.slim and not asked.model_data:
         parser.error("--slim needs --model-data: `reelwarden models pack` makes the file")
     wanted = [known[name] for name in asked.names or known]
+    if asked.build:
+        for name in build(wanted, asked.flavor, slim=asked.slim):
+            sys.stderr.write(f"built {name}\n")
     login = None if asked.registry else prepare([image.repository for image in wanted], asked.region)
     registry = asked.registry or (login.registry if login else "")
-    tag = f"{VERSION}-{asked.flavor}{'-slim' if asked.slim else ''}"
     with logged_in(login) as environment:
         for image in wanted:
-            uri = push(f"{image.repository}:{tag}", f"{registry}/{image.repository}", environment)
+            uri = push(name_of(image, asked.flavor, slim=asked.slim), f"{registry}/{image.repository}", environment)
             sys.stdout.write(f"{uri}\n")
             name = f"{image.repository}-{asked.flavor}"
             write_requests(Deployment(name, uri, asked.flavor, asked.role, asked.bucket, asked.model_data), asked.out)
 
 
 def write_requests(deployment: Deployment, out: Path) -> None:
-    """Write every request as a file of its own for `aws sagemaker ... --cli-input-json`, and say how to send them."""
+    """Write every request as a file of its own for `aws ... --cli-input-json`, and say how to send them."""
     place = out / deployment.name
     place.mkdir(parents=True, exist_ok=True)
     (place / "deployment.json").write_text(json.dumps(asdict(deployment), indent=2) + "\n", "utf-8")
@@ -57,7 +60,7 @@ def write_requests(deployment: Deployment, out: Path) -> None:
         path = place / f"{operation}.json"
         path.write_text(json.dumps(request, indent=2) + "\n", "utf-8")
         command = "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in operation).strip("-")
-        sys.stdout.write(f"  aws sagemaker {command} --cli-input-json file://{path}\n")
+        sys.stdout.write(f"  aws {service_of(operation)} {command} --cli-input-json file://{path}\n")
 
 
 if __name__ == "__main__":

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-# GPU hosts have an old driver (470) unless these are asked for, and CUDA 12 does not start on it: docs/shipping.md
-INFERENCE_AMI = "al2023-ami-sagemaker-inference-gpu-4-1"  # driver 580
-TRANSFORM_AMI = "al2-ami-sagemaker-batch-gpu-535"
+from serve.drivers import INFERENCE_AMI, TRANSFORM_AMI
 
 CPU_INSTANCE = "ml.c6i.xlarge"
 GPU_INSTANCE = "ml.g5.xlarge"
 MOST_REQUEST_MB = 100  # of a batch transform; larger videos go through asynchronous endpoints or processing jobs
-ONE_HOUR_SECONDS = 3600
+ONE_HOUR_SECONDS = 3600  # the most that asynchronous endpoints and batch transforms wait for one answer
+# the container cannot know how long its caller waits, and would answer after 60 s with what it has seen by then
+DEADLINE = {"REELWARDEN_DEADLINE_SECONDS": str(ONE_HOUR_SECONDS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,19 @@ def requests(deployment: Deployment) -> dict[str, dict[str, Any]]:
         "CreateModel": _model(deployment),
         "CreateEndpointConfig": _endpoint_config(deployment),
         "CreateEndpoint": {"EndpointName": deployment.name, "EndpointConfigName": deployment.name},
+        "InvokeEndpointAsync": _invocation(deployment),
         "CreateTransformJob": _transform_job(deployment),
         "CreateProcessingJob": _processing_job(deployment),
     }
 
 
+def service_of(operation: str) -> str:
+    """Return the service that an operation belongs to, as boto3 and the command line of AWS call it."""
+    return "sagemaker-runtime" if operation.startswith("Invoke") else "sagemaker"
+
+
 def _model(deployment: Deployment) -> dict[str, Any]:
-    container: dict[str, Any] = {"Image": deployment.image_uri}
+    container: dict[str, Any] = {"Image": deployment.image_uri, "Environment": {**DEADLINE}}
     if deployment.model_data_url:
         container["ModelDataUrl"] = deployment.model_data_url
     return {
@@ -68,7 +74,8 @@ def _endpoint_config(deployment: Deployment) -> dict[str, Any]:
     return {
         "EndpointConfigName": deployment.name,
         "ProductionVariants": [variant],
-        # video takes longer than the 60 s of a real-time endpoint; leave this out for short clips and pictures
+        # video takes longer than the 60 s of a real-time endpoint; for short clips and pictures leave this out, and
+        # the model's DEADLINE with it
         "AsyncInferenceConfig": {
             "OutputConfig": {
                 "S3OutputPath": f"s3://{deployment.bucket}/output",
@@ -76,6 +83,16 @@ def _endpoint_config(deployment: Deployment) -> dict[str, Any]:
             },
             "ClientConfig": {"MaxConcurrentInvocationsPerInstance": 1},
         },
+    }
+
+
+def _invocation(deployment: Deployment) -> dict[str, Any]:
+    return {
+        "EndpointName": deployment.name,
+        "InputLocation": f"s3://{deployment.bucket}/input/clip.mp4",
+        "ContentType": "video/mp4",
+        "Accept": "application/json",
+        "InvocationTimeoutSeconds": ONE_HOUR_SECONDS,  # 900 unless it is said
     }
 
 
@@ -90,6 +107,7 @@ def _transform_job(deployment: Deployment) -> dict[str, Any]:
         "MaxConcurrentTransforms": 1,
         "MaxPayloadInMB": MOST_REQUEST_MB,
         "BatchStrategy": "SingleRecord",
+        "Environment": {**DEADLINE},
         "ModelClientConfig": {"InvocationsTimeoutInSeconds": ONE_HOUR_SECONDS, "InvocationsMaxRetries": 1},
         "TransformInput": {"DataSource": {"S3DataSource": source}, "ContentType": "video/mp4", "SplitType": "None"},
         "TransformOutput": {"S3OutputPath": f"s3://{deployment.bucket}/output", "Accept": "application/json"},
@@ -109,7 +127,7 @@ def _processing_job(deployment: Deployment) -> dict[str, Any]:
         "output": {
             "S3Uri": f"s3://{deployment.bucket}/output",
             "LocalPath": "/opt/ml/processing/output",
-            "S3UploadMode": "Continuous",
+            "S3UploadMode": "EndOfJob",  # half-written files lie beside the answers, hidden: docs/process.md
         },
     }
     return {

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from serve.devices import look_for_gpu
+from serve.devices import Look, look_for_gpu
 from serve.doctor.accelerator import (
     check_ctranslate2,
     check_driver,
@@ -17,26 +18,29 @@ from serve.doctor.accelerator import (
     check_nvdec,
     check_onnxruntime,
     check_tensorrt,
+    unusable,
 )
 from serve.doctor.check import Check, Place
 from serve.doctor.machine import check_memory, check_processor, check_shared_memory, check_temporary
-from serve.doctor.weights import check_models
+from serve.doctor.weights import check_models, formats
 from serve.settings import Settings
 
-__all__ = ["Check", "examine", "in_one_line"]
+__all__ = ["Check", "examine", "in_one_line", "tell"]
+
+log = logging.getLogger(__name__)
 
 
 def examine(settings: Settings, *, thorough: bool = True) -> list[Check]:
-    """Look at everything; `thorough` also reads every model file and loads libraries that are not loaded yet."""
+    """Look at everything; `thorough` also reads every model file and loads libraries that no wanted model needs."""
     place = Place(environment=os.environ)
     look = look_for_gpu()
     return [
         check_driver(place, wanted=settings.device not in {"auto", "cpu"}),
         check_gpu(place, look),
         check_nvdec(place, look),
-        check_onnxruntime(_providers(), look),
+        _onnxruntime(look),
         check_tensorrt(place, look),
-        check_ctranslate2(_cuda_devices(thorough=thorough), look),
+        _ctranslate2(look, load=thorough or "ctranslate2" in formats(settings)),
         check_processor(place, settings.threads),
         check_memory(place),
         check_shared_memory(place),
@@ -50,18 +54,26 @@ def in_one_line(checks: Sequence[Check]) -> dict[str, str]:
     return {check.name: f"{check.status}: {check.says}" + (f" ({check.fix})" if check.fix else "") for check in checks}
 
 
-def _providers() -> list[str]:
-    import onnxruntime
+def tell(settings: Settings) -> None:
+    """Write one log line, before models are loaded: where that fails, the line is what explains it."""
+    log.info("doctor", extra={"fields": in_one_line(examine(settings, thorough=False))})
 
-    return list(onnxruntime.get_available_providers())
 
-
-def _cuda_devices(*, thorough: bool) -> int | None:
-    """Return how many GPUs CTranslate2 sees; None where it is not here, or not to be loaded for this."""
-    if not thorough and "ctranslate2" not in sys.modules:
-        return None
+def _onnxruntime(look: Look) -> Check:
     try:
-        ctranslate2 = importlib.import_module("ctranslate2")
-    except ImportError:
-        return None
-    return int(ctranslate2.get_cuda_device_count())
+        import onnxruntime
+    except (ImportError, OSError) as error:
+        return unusable("ONNX Runtime", error)
+    return check_onnxruntime(list(onnxruntime.get_available_providers()), look)
+
+
+def _ctranslate2(look: Look, *, load: bool) -> Check:
+    if not load and "ctranslate2" not in sys.modules:
+        return check_ctranslate2(None, look)
+    try:
+        devices = int(importlib.import_module("ctranslate2").get_cuda_device_count())
+    except ModuleNotFoundError:
+        return check_ctranslate2(None, look)
+    except (ImportError, OSError, RuntimeError) as error:  # RuntimeError: what CUDA has to say of the driver
+        return unusable("CTranslate2", error)
+    return check_ctranslate2(devices, look)

@@ -9,12 +9,12 @@ import re
 
 from serve.devices import Look
 from serve.doctor.check import Check, Place, Status, gigabytes
+from serve.drivers import INFERENCE_AMI, INFERENCE_DRIVER, LEAST_DRIVER, TRANSFORM_AMI, TRANSFORM_DRIVER
 
-LEAST_DRIVER = 525  # the first for CUDA 12; 12.x libraries run on it by minor-version compatibility
 PIN = (
-    "SageMaker's default for g4dn and g5: pin InferenceAmiVersion=al2-ami-sagemaker-inference-gpu-3-1 (driver 550) for "
-    "endpoints, TransformAmiVersion=al2-ami-sagemaker-batch-gpu-535 for Batch Transform; elsewhere install driver 525 "
-    "or newer"
+    f"SageMaker's default for g4dn and g5: pin InferenceAmiVersion={INFERENCE_AMI} (driver {INFERENCE_DRIVER}) for "
+    f"endpoints, TransformAmiVersion={TRANSFORM_AMI} (driver {TRANSFORM_DRIVER}) for Batch Transform; elsewhere "
+    f"install driver {LEAST_DRIVER} or newer"
 )
 CAPABILITIES = "start the container with NVIDIA_DRIVER_CAPABILITIES=compute,utility,video"
 _TENSORRT = ("tensorrt", "tensorrt-cu12", "tensorrt-cu12-bindings")  # any of these packages brings it
@@ -110,6 +110,11 @@ def check_ctranslate2(devices: int | None, look: Look) -> Check:
     if look.gpu is not None and devices == 0:
         return Check("CTranslate2", "hinders", says, "it needs libcublas.so.12: use the GPU image for speech")
     return Check("CTranslate2", "works", says)
+
+
+def unusable(name: str, error: Exception) -> Check:
+    """Say that a library is here and cannot be used, and why."""
+    return Check(name, "fails", f"{error}".split("\n", 1)[0], "install the locked packages anew, or use an image")
 
 
 def _version(package: str) -> str:

@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+from serve.cores import threads_for, usable_cores
 from serve.doctor.check import Check, Place, gigabytes
 
 LEAST_MEMORY_BYTES = 2_000_000_000
@@ -15,13 +16,10 @@ CGROUP = "sys/fs/cgroup"
 
 def check_processor(place: Place, threads: int) -> Check:
     """Say how many cores there are, and whether the threads fit them."""
-    cores = float(len(os.sched_getaffinity(0)))
-    quota = _first(place.root / CGROUP / "cpu.max").split()
-    if len(quota) == 2 and quota[0].isdigit() and int(quota[1]) > 0:
-        cores = min(cores, int(quota[0]) / int(quota[1]))
+    cores = usable_cores(place.root)
     says = f"{cores:g} cores for {threads} threads"
-    if threads > cores + 0.5:
-        return Check("processor", "hinders", says, f"set REELWARDEN_THREADS={max(1, int(cores))}: more only wait")
+    if threads > (enough := threads_for(cores)):
+        return Check("processor", "hinders", says, f"set REELWARDEN_THREADS={enough}: more only wait")
     return Check("processor", "works", says)
 
 

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from model_zoo.domain import Domain
 from model_zoo.domains import DOMAINS, by_name
 from model_zoo.errors import ReelwardenError, WeightsError
+from model_zoo.manifest import ModelSpec
 from model_zoo.weights import locate, verify
 from serve.doctor.check import Check
 from serve.models import choose_models
 from serve.settings import Settings
 
 
+def formats(settings: Settings) -> set[str]:
+    """Return the formats of the wanted models' files, which say what libraries run them; none for wrong settings."""
+    try:
+        return {spec.format for spec in _chosen(settings).values()}
+    except ReelwardenError:
+        return set()
+
+
 def check_models(settings: Settings, *, hash_all: bool) -> Check:
     """Say which model files are missing or wrong; `hash_all` reads every byte, else they are only looked for."""
     try:
-        domains = tuple(map(by_name, settings.domains)) or DOMAINS
-        chosen = {spec.name: spec for spec in choose_models(domains, settings).values()}
+        chosen = _chosen(settings)
     except ReelwardenError as error:
         return Check("models", "fails", str(error), "correct the setting; docs/settings.md lists them")
     places = settings.weight_places()
@@ -27,7 +36,7 @@ def check_models(settings: Settings, *, hash_all: bool) -> Check:
             continue
         if found is None:
             missing.append(name)
-    says = f"{len(chosen)} of {', '.join(domain.name for domain in domains)}"
+    says = f"{len(chosen)} of {', '.join(domain.name for domain in _domains(settings))}"
     if wrong:
         return Check("models", "fails", "; ".join(wrong), "put the right files there, or `reelwarden models pull`")
     if missing:
@@ -35,3 +44,11 @@ def check_models(settings: Settings, *, hash_all: bool) -> Check:
         fix = "`reelwarden models pull` on a connected machine, or mount a folder and set REELWARDEN_MODEL_DIR"
         return Check("models", "fails" if settings.offline else "hinders", says, fix)
     return Check("models", "works", f"{says}, every sha256 right" if hash_all else says)
+
+
+def _domains(settings: Settings) -> tuple[Domain, ...]:
+    return tuple(map(by_name, settings.domains)) or DOMAINS
+
+
+def _chosen(settings: Settings) -> dict[str, ModelSpec]:
+    return {spec.name: spec for spec in choose_models(_domains(settings), settings).values()}

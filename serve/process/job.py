@@ -133,7 +133,7 @@ class _Job:
             self._ledger.add(entry)
             fields = {"name": entry.name, "status": entry.status, "seconds": entry.seconds} | self._ledger.progress()
             if entry.error:
-                fields |= {"error": entry.error.type, "reason": entry.error.message}
+                fields |= {"error": entry.error.type, "reason": entry.error.loggable}
             log.log(logging.WARNING if entry.error else logging.INFO, "input over", extra={"fields": fields})
             most = self._job.max_failures
             if most is not None and len(self._ledger.failures) > most and not self._too_many:

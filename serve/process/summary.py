@@ -34,6 +34,12 @@ class Failure(_Document):
     type: str
     message: str
     temporary: bool = Field(False, description="it may pass: trying again later can help")
+    foreseen: bool = Field(True, exclude=True)  # else the message may quote what is in the media
+
+    @property
+    def loggable(self) -> str:
+        """What a log may say of it."""
+        return self.message if self.foreseen else f"{self.type}; the summary says more"
 
 
 class Entry(_Document):

@@ -31,7 +31,7 @@ def message(sums: Totals, failures: Sequence[Entry]) -> str:
     parts = [sums.error] if sums.error else []
     if failures:
         parts.append(f"{len(failures)} of {sums.counts['inputs']} inputs failed")
-        parts += [f"{entry.name}: {entry.error.message}" for entry in failures if entry.error]
+        parts += [f"{entry.name}: {entry.error.loggable}" for entry in failures if entry.error]
     text = shown("; ".join(parts))
     return text.encode("utf-8", "replace")[:MOST_MESSAGE_BYTES].decode("utf-8", "ignore")
 

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from model_zoo.errors import BackendError, DeviceLostError, MediaError, ReelwardenError, TemporaryFetchError
 from model_zoo.report import Report
+from serve import doctor
 from serve.album import Album
 from serve.asked import Asked
-from serve.doctor import examine, in_one_line
 from serve.fetching import Fetcher
 from serve.formats import render
 from serve.formats.own import JSON
@@ -101,8 +101,8 @@ class _Worker:
             entry = self._entry(order, name)
         except _HaltedError:
             entry = Entry(name=name, status="left")
-        except DeviceLostError:
-            log.exception("the device is lost")
+        except DeviceLostError as error:
+            log.exception("the device is lost", extra={"fields": {"reason": str(error)}})
             os._exit(DEVICE_LOST)
         except TemporaryFetchError as error:
             entry = _failed(name, error, temporary=True)
@@ -179,7 +179,6 @@ class _Worker:
                 self.tell(Loads())
                 self._analyzer = _analyzer(self._task.settings)
                 self.tell(Loaded())
-                log.info("doctor", extra={"fields": in_one_line(examine(self._task.settings, thorough=False))})
             return self._analyzer
 
     def _check_halt(self) -> None:
@@ -196,11 +195,12 @@ class _Worker:
 def _analyzer(settings: Settings) -> Analyzer:
     """Load the models; raises BackendError for what nobody foresaw, as no input would fare better."""
     try:
+        doctor.tell(settings)
         return Analyzer(settings)
     except ReelwardenError:
         raise
     except Exception as error:
-        log.exception("models cannot be loaded")
+        log.exception("models cannot be loaded", extra={"fields": {"reason": str(error)}})
         reason = f"{type(error).__name__}: {error}".split("\n", 1)[0]
         raise BackendError(f"models cannot be loaded: {reason}; `reelwarden doctor` may say why") from error
 
@@ -213,12 +213,14 @@ def _made(name: str, report: Report) -> Entry:
         media_seconds=report.media.duration_seconds,
         complete=report.complete,
         decision=report.verdict.decision if report.verdict else None,
-        error=Failure(type=failed.type, message=failed.message) if failed else None,
+        error=Failure(type=failed.type, message=failed.message, foreseen=False) if failed else None,
     )
 
 
 def _failed(name: str, error: Exception, *, temporary: bool = False) -> Entry:
-    failure = Failure(type=type(error).__name__, message=readable(str(error)), temporary=temporary)
+    foreseen = isinstance(error, ReelwardenError)
+    message = readable(str(error))
+    failure = Failure(type=type(error).__name__, message=message, temporary=temporary, foreseen=foreseen)
     return Entry(name=name, status="failed", error=failure)
 
 

@@ -20,7 +20,7 @@ def _split(value: Any) -> Any:
 class Options(BaseModel):
     """What one request may choose; what is left out is as the server is set."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     domains: Annotated[tuple[str, ...] | None, BeforeValidator(_split)] = Field(
         None, description="some of the server's domains; in a query or header with commas", examples=[["moderation"]]
@@ -41,7 +41,7 @@ class Options(BaseModel):
 class Named(BaseModel):
     """One media file by its name, as the body of a JSON request or a line of JSON Lines."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     media: str = Field(min_length=1, max_length=8192, description="s3://, https://, or a path on the server")
     options: Options = Options()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from model_zoo.errors import (
@@ -117,14 +118,20 @@ def status_of(error: Exception) -> int:
     """Return the HTTP status of an error."""
     if isinstance(error, RefusedError):
         return error.status
+    if isinstance(error, HTTPException):
+        return error.status_code
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 
-def described(error: Exception) -> dict[str, object]:
+def described(error: Exception) -> dict[str, dict[str, object]]:
     """Return what a client may know of an error; what is inside of a bug stays in the logs."""
-    known = isinstance(error, ReelwardenError)
-    message = shown(str(error)) if known else "the server failed; its log tells more under this request id"
-    facts = {"type": type(error).__name__ if known else "InternalError", "message": message}
+    if isinstance(error, HTTPException):
+        kind, message = "HTTPError", error.detail
+    elif isinstance(error, ReelwardenError):
+        kind, message = type(error).__name__, shown(str(error))
+    else:
+        kind, message = "InternalError", "the server failed; its log tells more under this request id"
+    facts: dict[str, object] = {"type": kind, "message": message}
     return {"error": facts | {"status": status_of(error), "request_id": request_id.get()}}
 
 

@@ -82,9 +82,10 @@ class Service:
     def load(self) -> None:
         """Load every model, on a thread of its own; raises the errors of the analyzer."""
         start_seconds = monotonic()
-        from serve.doctor import examine, in_one_line
+        from serve import doctor
         from serve.pipeline import Analyzer
 
+        doctor.tell(self.settings)
         self._analyzer = Analyzer(self.settings, wrap=_joined)
         if self.settings.fetch_from:
             from serve.fetching import Fetcher
@@ -95,7 +96,6 @@ class Service:
         seconds = round(monotonic() - start_seconds, 3)
         LOAD_SECONDS.set(seconds)
         log.info("ready", extra={"fields": {"domains": domains, "load_seconds": seconds}})
-        log.info("doctor", extra={"fields": in_one_line(examine(self.settings, thorough=False))})
 
     @property
     def state(self) -> State:

@@ -180,7 +180,10 @@ def test_a_server_without_its_weights_ends_with_3_and_says_what_is_missing(tmp_p
         tmp_path, REELWARDEN_DOMAINS="moderation", REELWARDEN_CACHE=str(tmp_path / "none"), REELWARDEN_OFFLINE="1"
     ) as server:
         assert server.process.wait(60) == 3
-        assert any("opennsfw" in str(line["message"]) for line in logged(server))
+        lines = logged(server)
+        (doctor,) = [line for line in lines if line["message"] == "doctor"]
+        assert str(doctor["models"]).startswith("fails: opennsfw")
+        assert any("opennsfw" in str(line["message"]) for line in lines[lines.index(doctor) + 1 :])
 
 
 @pytest.fixture(scope="module")
@@ -328,3 +331,27 @@ def test_no_log_line_holds_a_name_an_address_or_content(server: Server) -> None:
     )
     httpx.get(f"{server.url}/{private}", trust_env=False)
     assert private not in server.log.read_text("utf-8")
+
+
+POISON = """
+import serve.pipeline
+def analyze(self, path, **words):
+    raise ValueError("cannot read " + path.read_text())
+serve.pipeline.Analyzer.analyze = analyze
+"""
+
+
+def test_the_log_tells_where_a_bug_is_and_not_the_text_that_brought_it_to_light(tmp_path: Path) -> None:
+    private = "pr1vate words"
+    (tmp_path / "poison").mkdir()
+    (tmp_path / "poison" / "sitecustomize.py").write_text(POISON)
+    with started(tmp_path, REELWARDEN_DOMAINS="shots", PYTHONPATH=str(tmp_path / "poison")) as server:
+        server.wait_for(200)
+        headers = {"Content-Type": "text/plain"}
+        answer = httpx.post(f"{server.url}/invocations", content=private, headers=headers, trust_env=False)
+        assert answer.status_code == 500
+        assert server.ping() == 200
+        told = [line["exception"] for line in logged(server) if "exception" in line]
+        assert any("ValueError" in str(exception) and "sitecustomize" in str(exception) for exception in told)
+        assert private not in server.log.read_text("utf-8")
+        assert private not in answer.text

@@ -28,6 +28,6 @@ def image(request: pytest.FixtureRequest) -> Image:
 @pytest.fixture(scope="module")
 def url(image: Image, fenced: Fence) -> Iterator[str]:
     """Return the address of a hardened container that is ready, and end it when its tests are over."""
-    with running(name_of(image), (*HARDENED, fenced.option)) as container:
+    with running(name_of(image), (*HARDENED, *fenced.options)) as container:
         container.wait_until_ready()
         yield container.url

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from images.build import NVIDIA_LICENCE
 from images.catalog import Image, images
 from model_zoo.catalog import catalog
 from model_zoo.licences import PERMISSIVE
@@ -56,7 +57,8 @@ def test_c37_labels_tell_sagemaker_and_people_what_it_is(image: Image) -> None:
     assert labels["org.opencontainers.image.version"] == VERSION
     assert len(labels["org.opencontainers.image.revision"].removesuffix("-dirty")) == 40
     licences = set(labels["org.opencontainers.image.licenses"].split(" AND "))
-    assert "Apache-2.0" in licences <= PERMISSIVE
+    assert "Apache-2.0" in licences
+    assert licences - PERMISSIVE == ({NVIDIA_LICENCE} if FLAVOR == "gpu" else set())
 
 
 @each_image
@@ -98,8 +100,11 @@ def test_an_image_is_no_larger_than_it_may_be(image: Image) -> None:
 
 
 @each_image
-def test_the_list_of_what_is_inside_names_packages_system_and_weights(image: Image) -> None:
-    sbom = json.loads((ROOT / "out" / "images" / image.name / f"sbom-{FLAVOR}.cdx.json").read_text("utf-8"))
+def test_the_list_of_what_is_inside_is_inside_and_names_packages_system_and_weights(image: Image) -> None:
+    place = facts(image)["Config"]["Labels"]["io.reelwarden.sbom"]
+    text = run("docker", "run", "--rm", "--network=none", "--entrypoint=cat", name_of(image), place).stdout
+    assert text == (ROOT / "out" / "images" / image.name / f"sbom-{FLAVOR}.cdx.json").read_text("utf-8")
+    sbom = json.loads(text)
     names = {component["name"] for component in sbom["components"]}
     weights = {part["name"] for part in sbom["components"] if part["type"] == "machine-learning-model"}
     assert sbom["bomFormat"] == "CycloneDX"

@@ -54,7 +54,7 @@ def test_c04_c06_c27_c28_c30_c31_c33_c34_c35_an_image_serves_from_behind_bars_an
     image: Image, fenced: Fence
 ) -> None:
     before = fenced.attempts()
-    options = (*HARDENED, fenced.option, f"--env=AWS_SECRET_ACCESS_KEY={SECRET}")
+    options = (*HARDENED, *fenced.options, f"--env=AWS_SECRET_ACCESS_KEY={SECRET}")
     with running(name_of(image), options) as container:
         container.wait_until_ready()
         answer = httpx.post(
@@ -92,7 +92,7 @@ def test_c36_as_root_on_a_writable_disk_it_writes_to_tmp_alone(image: Image, fen
     with tarfile.open(ROOT / "out" / "images" / image.name / "weights.tar.gz") as packed:
         unpack(packed, tmp_path)  # as SageMaker does with a model.tar.gz
     before = files_below(tmp_path)
-    with running(name_of(image), (fenced.option, f"--volume={tmp_path}:/opt/ml/model")) as container:
+    with running(name_of(image), (*fenced.options, f"--volume={tmp_path}:/opt/ml/model")) as container:
         container.wait_until_ready()
         heard(container)
         outside = {line for line in container.changed() if not line.startswith(("C /tmp", "A /tmp"))}
@@ -111,19 +111,28 @@ def test_it_works_without_any_network_at_all(image: Image, tmp_path: Path) -> No
     assert report["reelwarden_version"] == VERSION
 
 
-def test_the_fence_counts_what_wants_out(fenced: Fence) -> None:
+@pytest.mark.parametrize(
+    "call",
+    [
+        "socket.create_connection(('192.0.2.1', 443), 1)",
+        "socket.create_connection(('{host}', 443), 1)",
+        "socket.getaddrinfo('example.com', 443)",
+    ],
+    ids=["an address", "this host", "a name"],
+)
+def test_the_fence_counts_what_wants_out(call: str, fenced: Fence) -> None:
     """Without this the tests above could not fail."""
     before = fenced.attempts()
-    call = "import socket; socket.create_connection(('192.0.2.1', 443), 1)"
+    call = f"import signal, socket; signal.alarm(5); {call.format(host=fenced.host)}"
     image = name_of(BY_NAME["shots"])
-    done = run("docker", "run", "--rm", fenced.option, "--entrypoint=python3", image, "-c", call, check=False)
+    done = run("docker", "run", "--rm", *fenced.options, "--entrypoint=python3", image, "-c", call, check=False)
     assert done.returncode != 0
     assert fenced.attempts() > before
 
 
 @each_image
 def test_c37_sagemaker_may_choose_the_port(image: Image, fenced: Fence) -> None:
-    options = (*HARDENED, fenced.option, "--env=SAGEMAKER_BIND_TO_PORT=9123")
+    options = (*HARDENED, *fenced.options, "--env=SAGEMAKER_BIND_TO_PORT=9123")
     with running(name_of(image), options) as container:
         Container(container.id, container.url.replace("8080", "9123")).wait_until_ready()
         assert container.ping() == 0
@@ -140,7 +149,7 @@ def test_c38_an_unknown_command_ends_with_64(image: Image) -> None:
 @each_image
 def test_c05_no_ping_takes_2_s_while_it_starts(image: Image, fenced: Fence) -> None:
     taken, status = [], 0
-    with running(name_of(image), (*HARDENED, fenced.option)) as container:
+    with running(name_of(image), (*HARDENED, *fenced.options)) as container:
         while status != httpx.codes.OK:
             start = time.monotonic()
             try:
@@ -162,7 +171,7 @@ def test_c32_work_in_flight_is_answered_after_sigterm(image: Image, fenced: Fenc
         return httpx.post(f"{url}/invocations", content=body, headers=headers, timeout=60, trust_env=False).status_code
 
     with (
-        running(name_of(image), (*HARDENED, fenced.option)) as container,
+        running(name_of(image), (*HARDENED, *fenced.options)) as container,
         ThreadPoolExecutor(1) as caller,
     ):
         container.wait_until_ready()

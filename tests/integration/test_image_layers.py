@@ -58,6 +58,7 @@ def built(place: Path) -> list[str]:
         f"--file={place}/images/shots/Dockerfile",
         "--build-arg=CODE=reelwarden-test-code",
         f"--build-arg=RUNTIME=reelwarden-runtime:vision-{FLAVOR}",
+        f"--build-arg=FLAVOR={FLAVOR}",
         "--tag=reelwarden-test-shots",
         str(ROOT / "out" / "images" / "shots"),
     )

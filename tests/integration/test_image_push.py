@@ -20,6 +20,7 @@ from tests.server_process import free_port
 pytestmark = pytest.mark.docker
 IMAGE = f"reelwarden-shots:{VERSION}-{FLAVOR}"
 REGISTRY = "/usr/bin/docker-registry"
+REVISION = '{{index .Config.Labels "org.opencontainers.image.revision"}}'
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +73,23 @@ def pushed(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     uri = done.stdout.splitlines()[0]
     yield uri, out / f"reelwarden-shots-{FLAVOR}"
-    run("docker", "rmi", "--force", f"{registry}/{IMAGE}", uri, check=False)
+    run("docker", "rmi", "--force", *tagged(registry), uri, check=False)
+
+
+def tagged(registry: str) -> list[str]:
+    """Return the local names under which the image was pushed."""
+    return run(
+        "docker", "image", "ls", "--format={{.Repository}}:{{.Tag}}", f"{registry}/reelwarden-shots"
+    ).stdout.split()
 
 
 def test_an_image_comes_back_by_digest_as_it_was_sent(registry: str, pushed: tuple[str, Path]) -> None:
     uri, _ = pushed
     assert uri.startswith(f"{registry}/reelwarden-shots@sha256:")
-    run("docker", "rmi", f"{registry}/{IMAGE}")
+    (name,) = tagged(registry)
+    commit = run("docker", "image", "inspect", f"--format={REVISION}", IMAGE).stdout.strip()
+    assert name.startswith(f"{registry}/{IMAGE}-{commit[:12]}")
+    run("docker", "rmi", name)
     run("docker", "pull", uri)
     inspect = ("docker", "image", "inspect", "--format={{.Id}}")
     assert run(*inspect, uri).stdout == run(*inspect, IMAGE).stdout
@@ -100,5 +111,5 @@ def test_what_the_registry_has_is_not_sent_again(registry: str, pushed: tuple[st
     said = run("docker", "push", target).stdout
     run("docker", "rmi", target)
     layers = [line for line in said.splitlines() if line.endswith(("Pushed", "exists")) or "Mounted from" in line]
-    assert len([line for line in layers if line.endswith("Pushed")]) == 1  # the weights
-    assert len(layers) == 5
+    assert len([line for line in layers if line.endswith("Pushed")]) == 2  # the weights, and the list of what is inside
+    assert len(layers) == 6

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.conftest import MEDIA
-from tests.image_runs import FLAVOR, HARDENED, Container, Fence, fence, run, running
+from tests.image_runs import FLAVOR, FORWARDED, HARDENED, Container, Fence, fence, run, running
 from tests.s3_server import s3_server
 
 pytestmark = pytest.mark.docker
@@ -23,7 +23,7 @@ TEXTS = {"friendly": "What a lovely garden you have.", "rude": "You are a worthl
 
 @pytest.fixture(scope="module")
 def fenced() -> Iterator[Fence]:
-    with fence() as made:
+    with fence(FORWARDED) as made:  # S3 is on this host
         yield made
 
 
@@ -40,7 +40,7 @@ def s3(fenced: Fence) -> Iterator[Any]:
 
 def options(fenced: Fence) -> tuple[str, ...]:
     """Return how a container is started that may read S3."""
-    return (*HARDENED, fenced.option, *(f"--env={name}={os.environ[name]}" for name in NAMES))
+    return (*HARDENED, *fenced.options, *(f"--env={name}={os.environ[name]}" for name in NAMES))
 
 
 def asked(container: Container, body: str, media_type: str = "application/json") -> httpx.Response:

@@ -61,7 +61,7 @@ def test_with_the_weights_of_a_model_tar_gz_it_answers_as_the_image_that_has_the
     model = f"--volume={folder}:/opt/ml/model:ro"
     answers = []
     for image in (slim, f"{LABELS.repository}:{FLAVOR}"):
-        with running(image, (*HARDENED, fenced.option, *([model] if image == slim else []))) as container:
+        with running(image, (*HARDENED, *fenced.options, *([model] if image == slim else []))) as container:
             container.wait_until_ready()
             answer = httpx.post(f"{container.url}/invocations", content=CAT.read_bytes(), timeout=60, trust_env=False)
             assert answer.status_code == 200, answer.text
@@ -73,7 +73,7 @@ def test_with_the_weights_of_a_model_tar_gz_it_answers_as_the_image_that_has_the
 
 
 def test_without_them_ping_is_never_green_and_it_ends_with_3_naming_what_is_missing(slim: str, fenced: Fence) -> None:
-    with running(slim, (*HARDENED, fenced.option)) as container:
+    with running(slim, (*HARDENED, *fenced.options)) as container:
         end = time.monotonic() + 120
         while container.state()["Running"]:
             assert container.ping() != httpx.codes.OK
@@ -103,7 +103,7 @@ def test_a_job_without_them_ends_with_3_and_names_what_is_missing(slim: str, tmp
 def test_weights_that_it_may_not_read_are_named_with_what_mends_it(slim: str, fenced: Fence, tmp_path: Path) -> None:
     (tmp_path / LABELS.name).mkdir()
     tmp_path.chmod(0o700)
-    options = (*HARDENED, fenced.option, f"--volume={tmp_path}:/opt/ml/model:ro")
+    options = (*HARDENED, *fenced.options, f"--volume={tmp_path}:/opt/ml/model:ro")
     done = run("docker", "run", "--rm", *options, slim, "serve", check=False)
     assert done.returncode == 3
     assert "may not be read by user 12345; `chmod -R a+rX` its folder" in done.stderr

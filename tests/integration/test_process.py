@@ -192,6 +192,7 @@ def test_a_library_that_does_not_load_ends_the_job_with_3_and_says_so(folder: Pa
     out, err = job.communicate(timeout=120)
     assert job.returncode == 3
     assert "input over" not in err
+    assert err.count('"message": "doctor"') == 1
     last = json.loads(out.splitlines()[-1])
     assert "models cannot be loaded: OSError: libnothing.so.1: cannot open it" in last["error"]
     assert "libnothing.so.1" in (folder / "message").read_text()

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from botocore.validate import ParamValidator
 
+from deploy.sagemaker.requests import Deployment, requests
 from serve.process.settings import PREFIX, JobSettings, load_job_settings
 from serve.process.shards import find_shard
 from serve.settings import Settings, load_settings
@@ -131,6 +132,16 @@ def test_step_functions_hand_sagemaker_a_request_that_it_takes() -> None:
     job = load_job_settings()
     assert request["ProcessingInputs"][0]["S3Input"]["LocalPath"] == job.input
     assert request["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["LocalPath"] == job.output
+
+
+def test_answers_are_uploaded_when_all_are_whole_by_examples_requests_and_docs_alike() -> None:
+    made = requests(Deployment("a", "image", "cpu", "role", "bucket"))["CreateProcessingJob"]
+    example = read("step_functions/process.asl.json")["States"]["Process"]["Parameters"]
+    for request in (made, example):
+        outputs = request["ProcessingOutputConfig"]["Outputs"]
+        assert {output["S3Output"]["S3UploadMode"] for output in outputs} == {"EndOfJob"}
+    page = (ROOT / "docs" / "process.md").read_text("utf-8")
+    assert "`/opt/ml/processing/output` with `EndOfJob`" in page
 
 
 def plain(value: Any) -> Any:

@@ -10,6 +10,14 @@ import pytest
 import typer.main
 
 from serve.cli import app
+from serve.drivers import (
+    DEFAULT_DRIVER,
+    INFERENCE_AMI,
+    INFERENCE_DRIVER,
+    LEAST_DRIVER,
+    TRANSFORM_AMI,
+    TRANSFORM_DRIVER,
+)
 from tests.conftest import ROOT
 from tools import (
     benchmarks_page,
@@ -59,6 +67,18 @@ def test_no_page_was_left_half_merged(path: Path) -> None:
 @pytest.mark.media
 def test_the_table_of_decoders_is_what_is_decided_for_the_clips() -> None:
     assert decoders_page.PAGE.read_text("utf-8") == decoders_page.page()
+
+
+def test_pages_name_the_drivers_and_hosts_that_the_code_asks_for() -> None:
+    pages = {path.name: path.read_text("utf-8") for path in PAGES}
+    hosts = {host for text in pages.values() for host in re.findall(r"al2\w*-ami-sagemaker-[\w-]+", text)}
+    assert hosts == {INFERENCE_AMI, TRANSFORM_AMI}
+    assert f"`InferenceAmiVersion: {INFERENCE_AMI}` ({INFERENCE_DRIVER})" in pages["shipping.md"]
+    assert f"`TransformAmiVersion: {TRANSFORM_AMI}` ({TRANSFORM_DRIVER})" in pages["shipping.md"]
+    assert f"older than {LEAST_DRIVER}," in pages["shipping.md"]
+    assert f"CUDA 12 needs {LEAST_DRIVER} or newer" in pages["doctor.md"]
+    assert f"driver {DEFAULT_DRIVER} is SageMaker's default" in pages["doctor.md"]
+    assert re.search(rf"drivers\s+from {LEAST_DRIVER} on", pages["images.md"])
 
 
 def test_every_command_in_the_docs_exists() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from serve.doctor.accelerator import check_driver, check_gpu, check_nvdec, check
 from serve.doctor.check import Place
 from serve.doctor.machine import check_memory, check_processor, check_temporary
 from serve.doctor.weights import check_models
+from serve.drivers import INFERENCE_AMI, LEAST_DRIVER, TRANSFORM_AMI
 from serve.models import choose_models
 from serve.settings import load_settings
 
@@ -38,13 +40,13 @@ def test_driver_470_is_told_to_pin_the_image_of_the_host(tmp_path: Path) -> None
     check = check_driver(driver(tmp_path, "470.256.02"), wanted=False)
     assert check.status == "hinders"
     assert "470.256.02" in check.says
-    assert "InferenceAmiVersion=al2-ami-sagemaker-inference-gpu-3-1" in check.fix
-    assert "TransformAmiVersion=al2-ami-sagemaker-batch-gpu-535" in check.fix
+    assert f"InferenceAmiVersion={INFERENCE_AMI} (driver 580)" in check.fix
+    assert f"TransformAmiVersion={TRANSFORM_AMI} (driver 535)" in check.fix
     assert check_driver(driver(tmp_path, "470.256.02"), wanted=True).status == "fails"
 
 
 @pytest.mark.parametrize("kind", ["", "Open Kernel Module for "])
-@pytest.mark.parametrize("version", ["535.183.01", "550.127.05", "580.65.06"])
+@pytest.mark.parametrize("version", [f"{LEAST_DRIVER}.60.13", "535.183.01", "550.127.05", "580.65.06"])
 def test_newer_drivers_work(tmp_path: Path, version: str, kind: str) -> None:
     check = check_driver(driver(tmp_path, version, kind), wanted=True)
     assert (check.status, check.says, check.fix) == ("works", f"NVIDIA driver {version}", "")
@@ -158,6 +160,26 @@ def test_a_wrong_setting_is_a_finding_not_a_crash() -> None:
     check = check_models(load_settings(domains="nosuch"), hash_all=False)
     assert check.status == "fails"
     assert "nosuch" in check.says
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "domain"),
+    [("onnxruntime", "ONNX Runtime", "labels"), ("ctranslate2", "CTranslate2", "transcription")],
+)
+def test_a_library_that_a_wanted_model_needs_and_that_does_not_load_is_named_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, name: str, domain: str
+) -> None:
+    (tmp_path / f"{module}.py").write_text("raise OSError('libnothing.so.1: cannot open it')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    found = {check.name: check for check in examine(load_settings(domains=domain), thorough=False)}
+    assert (found[name].status, found[name].says) == ("fails", "libnothing.so.1: cannot open it")
+
+
+def test_a_library_that_no_wanted_model_needs_is_not_loaded_for_a_log_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "ctranslate2", raising=False)
+    examine(load_settings(domains="labels"), thorough=False)
+    assert "ctranslate2" not in sys.modules
 
 
 def test_the_whole_look_works_on_any_machine_and_fits_one_log_line() -> None:

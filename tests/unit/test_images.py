@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from images.build import labels, weights_of
 from images.catalog import Image, images
 from model_zoo.domains import DOMAINS
 from tests.conftest import ROOT
@@ -76,6 +77,14 @@ def test_gpu_images_have_one_cuda_and_cpu_images_none() -> None:
         assert not [name for name in locked(f"{packages}-cpu") if cuda.match(name)]
         assert all(name.endswith("-cu12") for name in locked(f"{packages}-gpu") if name.startswith("nvidia-"))
     assert [name for name in locked("speech-gpu") if cuda.match(name)] == ["nvidia-cublas-cu12"]
+
+
+@pytest.mark.parametrize("image", images(), ids=lambda image: image.name)
+def test_an_image_names_the_licences_of_code_and_weights_and_of_cuda_where_it_has_it(image: Image) -> None:
+    specs = weights_of(image)
+    open_ones = {"Apache-2.0", *(spec.licence.weights for spec in specs)}
+    assert set(labels(image, "cpu", specs)["licenses"].split(" AND ")) == open_ones
+    assert set(labels(image, "gpu", specs)["licenses"].split(" AND ")) == open_ones | {"LicenseRef-NVIDIA-Proprietary"}
 
 
 @pytest.mark.parametrize("image", images(), ids=lambda image: image.name)
