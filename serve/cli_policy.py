@@ -78,7 +78,8 @@ def _explanation(report: Report, named: NamedPolicy, verdict: Verdict) -> Iterat
 
 def _line(judged: Judged) -> str:
     segment = judged.segment
-    when = f"{segment.start_seconds:.2f}-{segment.end_seconds:.2f} s"
+    item = getattr(segment, "item", None)
+    when = f"{segment.start_seconds:.2f}-{segment.end_seconds:.2f} s" if item is None else f"item {item}"
     why = f"; {judged.why_not}" if judged.why_not else ""
     what = f"{judged.domain} {segment.label} {when} at {segment.peak_confidence:.2f}"
     return f"{judged.decision:<7}{what} <- {judged.rule}{why}"

@@ -50,6 +50,7 @@ def _rated(found: Sequence[Piece], summary: Summary) -> list[RatedText]:
             scores=dict(rating.scores),
             passages=list(rating.passages),
             item=piece.item,
+            item_id=piece.item_id,
         )
         for piece, rating in zip(found, ratings, strict=True)
     ]

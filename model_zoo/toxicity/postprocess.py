@@ -14,17 +14,23 @@ WEAK_KEYS: frozenset[Key] = frozenset({"sexual"})  # rest on a word list and few
 
 
 def segments(texts: Sequence[RatedText]) -> list[ToxicitySegment]:
-    """Return one segment for every stretch of flagged texts of one origin and key, in time order."""
-    found = [
-        segment
-        for origin in ("speech", "screen", "text")
-        for key in KEYS
-        for segment in _of_key([text for text in texts if text.origin == origin], origin, key)
-    ]
-    return sorted(found, key=lambda segment: (segment.start_seconds, KEYS.index(segment.label)))
+    """Return one segment for every stretch of flagged texts of one origin, item and key, in time order.
+
+    Texts that were given have no times: each is an item, and stands alone.
+    """
+    sources: dict[tuple[Origin, int | None], list[RatedText]] = {}
+    for text in texts:
+        sources.setdefault((text.origin, text.item), []).append(text)
+    found = [segment for rated in sources.values() for key in KEYS for segment in _of_key(rated, key)]
+    return sorted(found, key=_place)
 
 
-def _of_key(texts: Sequence[RatedText], origin: Origin, key: Key) -> list[ToxicitySegment]:
+def _place(segment: ToxicitySegment) -> tuple[float, int, int]:
+    """Return where a segment stands in the report."""
+    return segment.start_seconds, -1 if segment.item is None else segment.item, KEYS.index(segment.label)
+
+
+def _of_key(texts: Sequence[RatedText], key: Key) -> list[ToxicitySegment]:
     flagged = sorted((text for text in texts if text.scores.get(key, 0.0) >= FLAGGED), key=lambda t: t.start_seconds)
     groups: list[list[RatedText]] = []
     for text in flagged:
@@ -33,10 +39,10 @@ def _of_key(texts: Sequence[RatedText], origin: Origin, key: Key) -> list[Toxici
             groups[-1].append(text)
         else:
             groups.append([text])
-    return [_segment(group, origin, key) for group in groups]
+    return [_segment(group, key) for group in groups]
 
 
-def _segment(texts: Sequence[RatedText], origin: Origin, key: Key) -> ToxicitySegment:
+def _segment(texts: Sequence[RatedText], key: Key) -> ToxicitySegment:
     peak = max(texts, key=lambda text: text.scores[key])
     span = Span(
         start_seconds=texts[0].start_seconds,
@@ -47,4 +53,11 @@ def _segment(texts: Sequence[RatedText], origin: Origin, key: Key) -> ToxicitySe
         frames=len(texts),
     )
     status = "hint" if key in WEAK_KEYS else "finding"
-    return ToxicitySegment(label=key, origin=origin, status=status, **segment_fields(span))
+    return ToxicitySegment(
+        label=key,
+        origin=peak.origin,
+        item=peak.item,
+        item_id=peak.item_id,
+        status=status,
+        **segment_fields(span),
+    )

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from model_zoo.document import ReportModel
 from model_zoo.report import DomainPart, Segment
+from model_zoo.verdict import Item, ItemId
 
 # the keys of Amazon Transcribe's toxicity detection
 Key = Literal["profanity", "hate_speech", "sexual", "insult", "violence_or_threat", "graphic", "harassment_or_abuse"]
@@ -33,13 +34,16 @@ class RatedText(ReportModel):
     toxicity: float = Field(ge=0, le=1, description="overall")
     scores: dict[str, float] = Field(description="key -> 0..1, of the keys that are covered")
     passages: list[Passage] = Field(default_factory=list)
-    item: int | None = Field(default=None, description="number of the text among those given, from 0")
+    item: Item = None
+    item_id: ItemId = None
 
 
 class ToxicitySegment(Segment):
-    """A stretch of time with toxic language; `label` is one of Transcribe's keys."""
+    """A stretch of time, or one of several given texts, with toxic language; `label` is one of Transcribe's keys."""
 
     origin: Origin
+    item: Item = None
+    item_id: ItemId = None
 
 
 class ToxicityPart(DomainPart):

@@ -131,6 +131,8 @@ def _reason(judged: Judged) -> Reason:
         end_seconds=segment.end_seconds,
         confidence=segment.peak_confidence,
         threshold=judged.threshold,
+        item=getattr(segment, "item", None),
+        item_id=getattr(segment, "item_id", None),
     )
 
 

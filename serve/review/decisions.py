@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from model_zoo.errors import UsageError
 from model_zoo.report import Report
 from model_zoo.verdict import Review
+from serve.review.findings import key_of
 from serve.shown import shown
 
 
@@ -54,13 +55,9 @@ def merged(report: Report, review: Review) -> Report:
             f"report_sha256={shown(review.report_sha256)!r}: these decisions were made on another report than this one "
             f"({own}); give the report that the page was built from"
         )
-    there = {
-        (domain, segment.label, segment.start_seconds, segment.end_seconds)
-        for domain, part in report.domains.items()
-        for segment in part.segments
-    }
+    there = {key_of(domain, segment) for domain, part in report.domains.items() for segment in part.segments}
     for item in review.segments:
-        if (item.domain, item.label, item.start_seconds, item.end_seconds) not in there:
+        if key_of(item.domain, item) not in there:
             raise UsageError(
                 f"segment {shown(item.label)!r} of {shown(item.domain)}, {item.start_seconds:g} to "
                 f"{item.end_seconds:g} s: not in this report; export the decisions again"

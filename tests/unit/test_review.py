@@ -94,6 +94,25 @@ def test_of_the_same_words_said_and_shown_the_picture_is_hidden(report: Report) 
     assert len(veiled(changed)) == 1
 
 
+def of_items(report: Report) -> Report:
+    insults = [
+        ToxicitySegment(**span("insult", 0.0, 0.0), origin="text", item=item, item_id=f"c-{item}") for item in (2, 5)
+    ]
+    return report.model_copy(update={"domains": {"toxicity": ToxicityPart(segments=insults)}, "verdict": None})
+
+
+def test_of_several_texts_each_is_asked_about_and_decided_by_itself(report: Report) -> None:
+    comments = of_items(report)
+    assert [(finding.item, finding.item_id) for finding in findings(comments)] == [(2, "c-2"), (5, "c-5")]
+    assert "item 5 (c-5)" in page(comments, MediaSource("clip.mp4", []))
+    item = {"domain": "toxicity", "label": "insult", "start_seconds": 0, "end_seconds": 0, "decision": "reject"}
+    done = merged(comments, read_decisions("d.json", decisions(comments, segments=[item | {"item": 5}])))
+    assert done.review
+    assert [segment.item for segment in done.review.segments] == [5]
+    with pytest.raises(UsageError, match="not in this report"):
+        merged(comments, read_decisions("d.json", decisions(comments, segments=[item | {"item": 4}])))
+
+
 def test_labels_share_a_row_only_where_they_never_meet(report: Report) -> None:
     numbers = {finding.key: number for number, finding in enumerate(findings(report))}
     by_domain = {lane.domain: lane for lane in lanes(report, numbers)}

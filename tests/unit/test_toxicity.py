@@ -25,7 +25,7 @@ from model_zoo.toxicity.postprocess import segments
 from model_zoo.toxicity.schema import KEYS, Origin, RatedText, ToxicityPart
 from model_zoo.toxicity.tokens import tokenizer
 from model_zoo.transcription.schema import SpeechSegment, TranscriptionPart
-from model_zoo.values import Tensor
+from model_zoo.values import GivenText, Tensor
 from serve.backends.fake import FakeModel
 from serve.models import choose_models
 from serve.settings import load_settings
@@ -45,7 +45,7 @@ def calm(spec: ModelSpec) -> Loaded:
 
 def rated(parts: Mapping[str, DomainPart], *texts: str) -> ToxicityPart:
     loaded = {role: calm(spec) for role, spec in SPECS.items()}
-    summary = Summary({}, SPECS, 1.0, 60.0, 0, 0, parts, loaded=loaded, texts=texts)
+    summary = Summary({}, SPECS, 1.0, 60.0, 0, 0, parts, loaded=loaded, texts=tuple(map(GivenText, texts)))
     part = toxicity.summarize(summary)
     assert isinstance(part, ToxicityPart)
     return part
@@ -145,6 +145,21 @@ def test_speech_and_screen_make_segments_of_their_own_and_weak_keys_hints() -> N
         ("sexual", "screen", "hint"),
         ("insult", "speech", "finding"),
         ("insult", "screen", "finding"),
+    ]
+
+
+def test_given_texts_never_share_a_segment() -> None:
+    several = [
+        RatedText(
+            origin="text", text="x", start_seconds=0, end_seconds=0, toxicity=0, scores={"insult": score},
+            item=item, item_id=item_id,
+        )
+        for item, item_id, score in ((0, "a", 0.6), (1, None, 0.1), (7, "b", 0.9))
+    ]  # fmt: skip
+    found = segments(several)
+    assert [(segment.item, segment.item_id, segment.peak_confidence, segment.frames) for segment in found] == [
+        (0, "a", 0.6, 1),
+        (7, "b", 0.9, 1),
     ]
 
 
