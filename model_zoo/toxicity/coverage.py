@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from model_zoo.manifest import ModelSpec
 from model_zoo.report import Coverage, Grade
-from model_zoo.toxicity.heads import OVERALL
 from model_zoo.toxicity.networks import CLASSIFIER
 from model_zoo.toxicity.pieces import SCREEN_DOMAIN, SPEECH_DOMAIN, WORDS, Piece
 from model_zoo.toxicity.rating import LABEL_KEYS, knows_heads
-from model_zoo.toxicity.schema import KEYS, Origin
+from model_zoo.toxicity.schema import LABELS, OVERALL, Origin
 
 LISTED = ("profanity", "hate_speech", "sexual")  # a listed word is enough for these, whatever the networks are
 NO_MODEL = "none of the models that ran knows it"
@@ -36,7 +35,7 @@ def coverage(
     known = _known(models)
     source = ", ".join(f"toxicity/{spec.name}" for spec in asked(models))
     entries = []
-    for label in (*KEYS, OVERALL):
+    for label in LABELS:
         if label not in known:
             entries.append(Coverage(label=label, grade="not covered", reason=NO_MODEL))
         elif reason := _out_of_reach(models, origins, unread, rated):

@@ -13,6 +13,8 @@ from model_zoo.verdict import Item, ItemId
 # the keys of Amazon Transcribe's toxicity detection
 Key = Literal["profanity", "hate_speech", "sexual", "insult", "violence_or_threat", "graphic", "harassment_or_abuse"]
 KEYS: tuple[Key, ...] = get_args(Key)
+OVERALL = "toxicity"  # the score of a text as a whole, and the label of its segments
+LABELS: tuple[str, ...] = (*KEYS, OVERALL)
 Origin = Literal["speech", "screen", "text"]  # transcription, on-screen text, text that was given as such
 
 
@@ -39,7 +41,10 @@ class RatedText(ReportModel):
 
 
 class ToxicitySegment(Segment):
-    """A stretch of time, or one of several given texts, with toxic language; `label` is one of Transcribe's keys."""
+    """A stretch of time, or one of several given texts, with toxic language.
+
+    `label` is one of Transcribe's keys, or `toxicity` for the score as a whole.
+    """
 
     origin: Origin
     item: Item = None
@@ -47,7 +52,7 @@ class ToxicitySegment(Segment):
 
 
 class ToxicityPart(DomainPart):
-    """Segments are per key; `texts` has every piece of text that was rated, also the harmless ones."""
+    """Segments are per key and of the overall score; `texts` has every piece that was rated, also the harmless."""
 
     segments: list[ToxicitySegment] = Field(default_factory=list)  # type: ignore[assignment]
     texts: list[RatedText] = Field(default_factory=list)

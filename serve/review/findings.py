@@ -8,7 +8,7 @@ from typing import Protocol
 
 from model_zoo.moderation.schema import ModerationPart, ModerationSegment
 from model_zoo.report import Report, Segment
-from model_zoo.toxicity.schema import ToxicityPart
+from model_zoo.toxicity.schema import OVERALL, ToxicityPart, ToxicitySegment
 from model_zoo.verdict import Decision, Reason
 from serve.review.parts import part_of
 
@@ -137,8 +137,17 @@ def _moderation(report: Report) -> Iterator[Finding]:
 
 
 def _toxicity(report: Report) -> Iterator[Finding]:
-    for segment in part_of(report, "toxicity", ToxicityPart).segments:
+    segments = part_of(report, "toxicity", ToxicityPart).segments
+    for segment in segments:
+        if segment.label == OVERALL and any(_says_more(other, segment) for other in segments):
+            continue
         yield replace(_finding("toxicity", segment), origin=segment.origin, item=segment.item, item_id=segment.item_id)
+
+
+def _says_more(one: ToxicitySegment, overall: ToxicitySegment) -> bool:
+    """Say whether a segment of a single key tells why a text is toxic as a whole."""
+    same = (one.origin, one.item) == (overall.origin, overall.item)
+    return same and one.label != OVERALL and one.status == "finding" and _overlap(one, overall)
 
 
 def _named_by(reason: Reason, report: Report) -> Finding | None:

@@ -115,6 +115,24 @@ def test_a_file_of_comments_gives_a_rating_and_segments_of_its_own_for_each(tmp_
     assert "item 1" in done.output
 
 
+def test_a_text_that_no_single_key_is_sure_of_goes_to_a_person_all_the_same(analyzer: Analyzer, tmp_path: Path) -> None:
+    path = tmp_path / "comment.txt"
+    path.write_text("kys loser")
+    report = analyzer.analyze(path)
+    (text,) = part_of(report).texts
+    assert max(text.scores.values()) < 0.8 <= text.toxicity
+    assert report.verdict
+    assert [(reason.label, reason.decision) for reason in report.verdict.reasons] == [("toxicity", "review")]
+
+
+def test_where_no_key_says_what_harms_the_whole_has_its_place(rate) -> None:
+    found = rate("Unless to be rather cold-hearted and rather selfish is to be ill-disposed. He came home.")
+    assert found.toxicity >= 0.5 > max(found.scores.values())
+    ((key, place),) = places(found)
+    assert key == "toxicity"
+    assert "cold-hearted" in place
+
+
 def test_the_same_texts_are_rated_the_same_whatever_stands_beside_them(analyzer: Analyzer, tmp_path: Path) -> None:
     texts = ["you idiot", "a much longer text that makes the batch wider, with many words in it", "hello"]
     together, alone = tmp_path / "all.json", tmp_path / "one.json"

@@ -94,6 +94,19 @@ def test_of_the_same_words_said_and_shown_the_picture_is_hidden(report: Report) 
     assert len(veiled(changed)) == 1
 
 
+def test_what_is_toxic_as_a_whole_is_asked_about_where_no_key_says_more(report: Report) -> None:
+    explained = [ToxicitySegment(**span(label, 3.0, 5.0), origin="speech") for label in ("insult", "toxicity")]
+    bare = ToxicitySegment(**span("toxicity", 9.0, 10.0), origin="speech")
+    hint = ToxicitySegment(**span("sexual", 9.0, 10.0), origin="speech", status="hint")
+    part = ToxicityPart(segments=[*explained, bare, hint])
+    found = findings(report.model_copy(update={"domains": {"toxicity": part}, "verdict": None}))
+    assert [(finding.label, finding.start_seconds) for finding in found] == [
+        ("insult", 3.0),
+        ("sexual", 9.0),
+        ("toxicity", 9.0),
+    ]
+
+
 def of_items(report: Report) -> Report:
     insults = [
         ToxicitySegment(**span("insult", 0.0, 0.0), origin="text", item=item, item_id=f"c-{item}") for item in (2, 5)

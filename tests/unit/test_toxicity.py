@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from model_zoo.text.schema import TextPart, TextSegment
 from model_zoo.toxicity import heads, lexicon
 from model_zoo.toxicity.networks import checked, label_scores
 from model_zoo.toxicity.postprocess import segments
-from model_zoo.toxicity.schema import KEYS, Origin, RatedText, ToxicityPart
+from model_zoo.toxicity.schema import KEYS, OVERALL, Origin, RatedText, ToxicityPart, ToxicitySegment
 from model_zoo.toxicity.tokens import tokenizer
 from model_zoo.transcription.schema import SpeechSegment, TranscriptionPart
 from model_zoo.values import GivenText, Tensor
@@ -130,8 +130,12 @@ def rated_text(start_seconds: float, origin: Origin = "speech", **scores: float)
     )  # fmt: skip
 
 
+def of_keys(texts: Sequence[RatedText]) -> list[ToxicitySegment]:
+    return [segment for segment in segments(texts) if segment.label != OVERALL]
+
+
 def test_flagged_sentences_after_each_other_are_one_segment_with_the_worst_as_peak() -> None:
-    (first, second) = segments(
+    (first, second) = of_keys(
         [rated_text(0, insult=0.6), rated_text(3, insult=0.8), rated_text(5, insult=0.2), rated_text(20, insult=0.7)]
     )
     assert (first.start_seconds, first.end_seconds, first.peak_seconds, first.frames) == (0, 5, 3, 2)
@@ -140,11 +144,20 @@ def test_flagged_sentences_after_each_other_are_one_segment_with_the_worst_as_pe
 
 
 def test_speech_and_screen_make_segments_of_their_own_and_weak_keys_hints() -> None:
-    found = segments([rated_text(0, insult=0.9), rated_text(0, "screen", insult=0.9, sexual=0.9)])
+    found = of_keys([rated_text(0, insult=0.9), rated_text(0, "screen", insult=0.9, sexual=0.9)])
     assert [(item.label, item.origin, item.status) for item in found] == [
         ("sexual", "screen", "hint"),
         ("insult", "speech", "finding"),
         ("insult", "screen", "finding"),
+    ]
+
+
+def test_the_score_as_a_whole_has_segments_that_open_as_the_others_do() -> None:
+    calm_text, rude = rated_text(0, insult=0.2), rated_text(9, harassment_or_abuse=0.69)
+    found = segments([calm_text.model_copy(update={"toxicity": 0.49}), rude.model_copy(update={"toxicity": 0.98})])
+    assert [(item.label, item.start_seconds, item.peak_confidence, item.status) for item in found] == [
+        ("harassment_or_abuse", 9, 0.69, "finding"),
+        ("toxicity", 9, 0.98, "finding"),
     ]
 
 
