@@ -75,3 +75,7 @@ class Review(ReportModel):
     reviewed_at: str = Field(description="ISO 8601, UTC")
     report_sha256: str = Field(description="of the report that was reviewed")
     segments: list[ReviewedSegment]
+    outcome: Decision | None = Field(
+        default=None,
+        description="what the policy says without the rejected segments; the verdict is kept. Null without a verdict",
+    )
