@@ -9,6 +9,7 @@ from serve.web.options import Named
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 _OPTIONS = {"domains": ["moderation", "objects"], "interval_seconds": 0.5}
 _EXAMPLE = {"media": "s3://bucket/clip.mp4", "options": _OPTIONS}
+_LINES = '{"media": "s3://bucket/clip.mp4"}\n{"text": "have a nice day", "id": "c-17"}\n'
 _ERROR = {
     "error": {
         "type": "CorruptMediaError",
@@ -55,7 +56,7 @@ INVOCATIONS: dict[str, Any] = {
             "text/plain": {"schema": {"type": "string"}},
             "application/octet-stream": _BYTES,
             "application/json": {"schema": Named.model_json_schema(), "example": _EXAMPLE},
-            "application/jsonlines": {"schema": {"type": "string"}, "example": '{"media": "s3://bucket/clip.mp4"}\n'},
+            "application/jsonlines": {"schema": {"type": "string"}, "example": _LINES},
             "multipart/form-data": {
                 "schema": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}
             },

@@ -21,6 +21,11 @@ MOST_IDLE_SECONDS = 20.0  # a client may send nothing
 
 # The name of the file that a type is written to: what cannot be read is then damaged rather than unknown
 SUFFIXES = {
+    "application/json": ".json",
+    "application/jsonl": ".jsonl",
+    "application/jsonlines": ".jsonl",
+    "application/x-jsonlines": ".jsonl",
+    "application/x-ndjson": ".jsonl",
     "audio/aac": ".aac",
     "audio/flac": ".flac",
     "audio/mp4": ".m4a",
