@@ -38,6 +38,10 @@ class RatedText(ReportModel):
     passages: list[Passage] = Field(default_factory=list)
     item: Item = None
     item_id: ItemId = None
+    language: str | None = Field(
+        default=None,
+        description="ISO 639-1: of speech as it was heard; of other text, what it plainly is in, or its script",
+    )
 
 
 class ToxicitySegment(Segment):

@@ -20,6 +20,7 @@ from model_zoo.manifest import ModelSpec, WeightFile, read
 from model_zoo.report import Coverage, DomainPart
 from model_zoo.text.schema import TextPart, TextSegment
 from model_zoo.toxicity import heads, lexicon
+from model_zoo.toxicity.foreign import foreign
 from model_zoo.toxicity.networks import checked, label_scores
 from model_zoo.toxicity.postprocess import segments
 from model_zoo.toxicity.schema import KEYS, OVERALL, Origin, RatedText, ToxicityPart, ToxicitySegment
@@ -289,3 +290,33 @@ def test_a_multilingual_model_is_an_entry_that_a_user_opts_into() -> None:
     known = load_settings(models="toxicity.classifier=distilbert_multilingual", licences="any")
     assert choose_models([toxicity.DOMAIN], known) == {("toxicity", "classifier"): spec}
     assert {"fr", "ru", "zh"} <= set(spec.reads().languages)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Du bist ein dummer Idiot und ich hasse dich", "de"),
+        ("você não vale nada", "pt"),
+        ("sen bir aptalsın ve senden nefret ediyorum", "tr"),
+        ("ты идиот", "Cyrillic"),
+        ("我讨厌你们", "CJK"),
+        ("you are an idiot and the last one", None),
+        ("fu\u0441k you", None),  # a Cyrillic es is a disguise
+        ("un ami of mine", None),
+        ("idiota", None),
+        ("", None),
+        ("1234 :-)", None),
+    ],
+)
+def test_what_is_plainly_not_english_is_told_and_the_rest_passes_for_it(text: str, language: str | None) -> None:
+    assert foreign(text) == language
+
+
+def test_text_that_is_not_english_is_rated_and_coverage_says_how_little_that_means() -> None:
+    some = rated({}, "hello there", "du bist ein Idiot und ich hasse dich")
+    assert [text.language for text in some.texts] == [None, "de"]
+    insult = coverage_of(some)["insult"]
+    assert insult.grade == "trained classifier"
+    assert "rated as if it were en: text that looks like de (1 times)" in (insult.reason or "")
+    assert {entry.grade for entry in rated({}, "ты идиот").coverage} == {"weak evidence", "not covered"}
+    assert "looks like" not in (coverage_of(rated({}, "hello there"))["insult"].reason or "")
