@@ -141,7 +141,7 @@ def _toxicity(report: Report) -> Iterator[Finding]:
     for segment in segments:
         if segment.label == OVERALL and any(_says_more(other, segment) for other in segments):
             continue
-        yield replace(_finding("toxicity", segment), origin=segment.origin, item=segment.item, item_id=segment.item_id)
+        yield _finding("toxicity", segment)
 
 
 def _says_more(one: ToxicitySegment, overall: ToxicitySegment) -> bool:
@@ -169,6 +169,9 @@ def _finding(domain: str, segment: Segment) -> Finding:
         confidence=segment.peak_confidence,
         is_hint=segment.status == "hint",
         sample_seconds=max(1.0, (segment.end_seconds - segment.start_seconds) / max(1, segment.frames)),
+        origin=getattr(segment, "origin", None),
+        item=getattr(segment, "item", None),
+        item_id=getattr(segment, "item_id", None),
     )
 
 

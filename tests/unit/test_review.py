@@ -107,6 +107,22 @@ def test_what_is_toxic_as_a_whole_is_asked_about_where_no_key_says_more(report: 
     ]
 
 
+def test_what_is_said_hides_no_picture_where_the_verdict_rests_on_the_whole_of_it(report: Report) -> None:
+    said = [ToxicitySegment(**span(label, 3.0, 5.0), origin="speech") for label in ("insult", "toxicity")]
+    reason = Reason(
+        decision="review", rule="whole", domain="toxicity", label="toxicity", start_seconds=3.0, end_seconds=5.0,
+        confidence=0.9,
+    )  # fmt: skip
+    assert report.verdict
+    verdict = report.verdict.model_copy(update={"reasons": [reason]})
+    changed = report.model_copy(update={"domains": {"toxicity": ToxicityPart(segments=said)}, "verdict": verdict})
+    assert [(finding.label, finding.origin) for finding in findings(changed)] == [
+        ("insult", "speech"),
+        ("toxicity", "speech"),
+    ]
+    assert veiled(changed) == []
+
+
 def of_items(report: Report) -> Report:
     insults = [
         ToxicitySegment(**span("insult", 0.0, 0.0), origin="text", item=item, item_id=f"c-{item}") for item in (2, 5)
