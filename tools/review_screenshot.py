@@ -28,6 +28,8 @@ def take(page_file: Path, picture: Path) -> None:
         page.locator("body.ready").wait_for()
         for key in ("k", "a"):
             page.keyboard.press(key)
+        while page.evaluate("document.getElementById('video').seeking"):
+            page.wait_for_timeout(100)
         page.wait_for_timeout(1000)  # the video shows the frame that it was sent to
         png = page.screenshot()
         browser.close()
