@@ -6,9 +6,9 @@ with OpenCV and runs the same ONNX files in batches of 32 with ONNX Runtime on a
 all cores. Latencies are those of `hey`, of the answers that were admitted (status 200): at capacity, of all runs of the
 comparison together. Overload is ten times as many clients as at capacity, each of which asks again as soon as it is
 refused, at most at ten times the measured rate. A cold start is from the start of the process on this machine, not of a
-container. The CPU time of the case over HTTP is that of the server and of `hey`. All of it is measured with the settings
-by default, which let sixteen requests wait so that bursts are served; then overload once more with settings for latency,
-under which a picture more than are worked on is refused at once.
+container. The CPU time of the case over HTTP is that of the server and of `hey`. All of it is measured with the
+settings by default, which let sixteen requests wait so that bursts are served; then overload once more with settings
+for latency, under which a picture more than are worked on is refused at once.
 """
 
 from __future__ import annotations

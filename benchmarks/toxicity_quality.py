@@ -14,7 +14,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,16 +22,17 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.toxicity_policy import not_allowed
 from export.recipes.toxicity_heads import HARMFUL, tweets
 from model_zoo import toxicity
 from model_zoo.domain import Loaded
-from model_zoo.metrics.scores import counts_at, roc_auc
-from model_zoo.toxicity.heads import OVERALL
+from model_zoo.metrics.scores import calibration_error, counts_at, roc_auc
 from model_zoo.toxicity.networks import CLASSIFIER, ENCODER, label_scores
 from model_zoo.toxicity.passages import FLAGGED
 from model_zoo.toxicity.rating import LABEL_KEYS, rate
-from model_zoo.toxicity.schema import KEYS
+from model_zoo.toxicity.schema import KEYS, LABELS, OVERALL
 from serve.models import load_models
+from serve.pipeline import Analyzer
 from serve.settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,9 +43,10 @@ CASES = ROOT / "benchmarks" / "toxicity_cases.toml"
 RICH_MEDIA = ROOT / os.environ.get("REELWARDEN_TEST_MEDIA", "../shared/media")
 SOURCE = "python -m benchmarks.toxicity_quality"
 BLOCK = re.compile(r"(?<=<!-- measured -->\n).*?(?=<!-- end -->)", re.DOTALL)
-COVERED = tuple(key for key in (*KEYS, OVERALL) if key != "graphic")
+COVERED = tuple(key for key in LABELS if key != "graphic")
 COMMENT_LABELS = {"toxic": OVERALL, "obscene": "profanity", "insult": "insult"}  # the others have under 5 positives
 
+Place = tuple[str, str]  # metric and dataset
 Scores = list[dict[str, float]]  # per text: key -> 0..1, the overall one too
 
 
@@ -87,6 +89,11 @@ def cases(table: str, name: str) -> Set:
     return Set(f"{name} ({len(rows)})", [sentence for sentence, _ in rows], truth)
 
 
+def harmless() -> dict[str, list[str]]:
+    """Return harmless texts by what they are."""
+    return {"harmless sentences about identities": identities(), "sentences of old novels": prose()}
+
+
 def identities() -> list[str]:
     """Return harmless sentences about every identity."""
     content = tomllib.loads(CASES.read_text("utf-8"))
@@ -118,9 +125,9 @@ def alone(texts: Sequence[str], loaded: Mapping[str, Loaded]) -> Scores:
 
 
 def figures(
-    known: Sequence[Set], said: Mapping[str, Scores], harmless: Mapping[str, Scores], hidden: Scores
+    known: Sequence[Set], said: Mapping[str, Scores], calm: Mapping[str, Scores], hidden: Scores
 ) -> list[dict[str, Any]]:
-    """Return AUC and F1 of every key and set, and the share of false alarms on what is harmless."""
+    """Return AUC and F1 of every key and set, how calibrated the whole is, and false alarms on what is harmless."""
     found = []
     for texts in known:
         for key, truth in texts.truth.items():
@@ -129,12 +136,34 @@ def figures(
                 count = f"{texts.name}, {sum(truth)} are it"
                 found.append(figure(f"{key}: AUC", roc_auc(values, truth) or 0.0, count))
                 found.append(figure(f"{key}: F1 at {FLAGGED}", counts_at(values, truth, FLAGGED).f1, count))
-    for what, rows in harmless.items():
+                if key == OVERALL:
+                    found.append(figure(f"{key}: calibration error", calibration_error(values, truth), count))
+    for what, rows in calm.items():
         for key in (OVERALL, "hate_speech"):
             share = float(np.mean([row[key] >= FLAGGED for row in rows]))
             found.append(figure(f"{key}: false alarms", share, f"{len(rows)} {what}"))
     share = float(np.mean([row["insult"] >= FLAGGED for row in hidden]))
     return [*found, figure("insult: recall", share, f"{len(hidden)} insults in disguise")]
+
+
+def policy_figures(
+    known: Sequence[Set], harmless: Mapping[str, Sequence[str]], analyzer: Analyzer
+) -> list[dict[str, Any]]:
+    """Return how many toxic texts the default policy does not allow, and how many that are not."""
+    found = []
+    for texts in known:
+        caught = np.array(not_allowed(texts.texts, analyzer))
+        for metric, chosen in (
+            ("recall", np.array(texts.truth[OVERALL])),
+            ("false alarms", ~np.array(texts.truth[OVERALL])),
+        ):
+            which = "are it" if metric == "recall" else "are not"
+            dataset = f"{texts.name}, {int(chosen.sum())} {which}"
+            found.append(figure(f"{OVERALL}: {metric} of the default policy", float(caught[chosen].mean()), dataset))
+    for what, rows in harmless.items():
+        share = float(np.mean(not_allowed(rows, analyzer)))
+        found.append(figure(f"{OVERALL}: false alarms of the default policy", share, f"{len(rows)} {what}"))
+    return found
 
 
 def figure(metric: str, value: float, dataset: str) -> dict[str, Any]:
@@ -156,10 +185,14 @@ def failures(known: Set, said: Scores) -> dict[str, dict[str, list[str]]]:
 
 def measure() -> tuple[dict[str, list[dict[str, Any]]], dict[str, dict[str, list[str]]]]:
     """Return the figures by model, and the failures on the sentences that were written last."""
-    settings, known = load_settings(), sets()
+    settings, known = load_settings(domains=toxicity.DOMAIN.name), sets()
     with ThreadPoolExecutor(settings.threads) as executor:
         ready = load_models([toxicity.DOMAIN], settings, executor)[toxicity.DOMAIN.name]
-        return _measured(known, {role: model.loaded() for role, model in ready.items()})
+        measured, wrong = _measured(known, {role: model.loaded() for role, model in ready.items()})
+        name = ready[ENCODER].spec.name
+    with Analyzer(settings) as analyzer:
+        measured[name] += policy_figures(known, harmless(), analyzer)
+    return measured, wrong
 
 
 def _measured(
@@ -168,11 +201,8 @@ def _measured(
     measured = {}
     for role, say in ((CLASSIFIER, alone), (ENCODER, together)):
         said = {texts.name: say(texts.texts, loaded) for texts in known}
-        harmless = {
-            "harmless sentences about identities": say(identities(), loaded),
-            "sentences of old novels": say(prose(), loaded),
-        }
-        measured[loaded[role].spec.name] = figures(known, said, harmless, say(disguised(), loaded))
+        calm = {what: say(texts, loaded) for what, texts in harmless().items()}
+        measured[loaded[role].spec.name] = figures(known, said, calm, say(disguised(), loaded))
     return measured, failures(known[-1], said[known[-1].name])
 
 
@@ -184,11 +214,20 @@ def block() -> str:
     for (metric, dataset), value in after.items():
         old = before.get((metric, dataset))
         lines.append(f"| {metric} | {dataset} | {'-' if old is None else f'{old:g}'} | {value:g} |")
+    lines += ["", f"Together is worse than the classifier alone in {'; '.join(_worse(before, after))}."]
     lines += ["", "Wrong on the sentences written last:", ""]
     for key, kinds in wrong.items():
         for kind, texts in kinds.items():
             lines += [f"- {key}, {kind}: " + "; ".join(f"*{text}*" for text in texts)] if texts else []
     return "\n".join([*lines, "", ""])
+
+
+def _worse(before: Mapping[Place, float], after: Mapping[Place, float]) -> Iterator[str]:
+    """Yield what the classifier alone does better, in words."""
+    for (metric, dataset), value in after.items():
+        old = before.get((metric, dataset), value)
+        if value > old if metric.endswith(("error", "alarms")) else value < old:
+            yield f"{metric} on {dataset} ({old:g} alone, {value:g} together)"
 
 
 def card() -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from model_zoo.manifest import ModelSpec
 from model_zoo.report import DomainPart
-from model_zoo.values import Listener, Model, Prediction, Watcher
+from model_zoo.values import GivenText, Listener, Model, Prediction, Watcher
 
 if TYPE_CHECKING:
     from model_zoo.faces.gallery import Gallery
@@ -61,7 +61,7 @@ class Summary:
     heard_seconds: float = 0.0  # the end of the sound that was heard, 0 when there was none
     options: Options = Options()
     loaded: Mapping[str, Loaded] = field(default_factory=dict)  # the same models, ready to run
-    texts: tuple[str, ...] = ()  # what was given as text
+    texts: tuple[GivenText, ...] = ()  # what was given as text
 
 
 def none_idle(_specs: Mapping[str, ModelSpec]) -> frozenset[str]:

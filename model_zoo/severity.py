@@ -36,6 +36,7 @@ TABLE: Mapping[str, Mapping[tuple[str, str], Steps]] = {
         ("toxicity", "hate_speech"): Steps(0.7, 0.85, 0.95),
         ("toxicity", "harassment_or_abuse"): Steps(0.7, 0.85),
         ("toxicity", "insult"): Steps(0.8),
+        ("toxicity", "toxicity"): Steps(0.8),
     },
     "Sexual": {
         ("moderation", "Explicit"): Steps(0.5, 0.7, 0.9),

@@ -169,6 +169,14 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenText:
+    """One text of a file of text, and what the caller calls it, where the file says so."""
+
+    text: str
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """A stretch of time in which a score stayed up."""
 

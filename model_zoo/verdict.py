@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from model_zoo.document import ReportModel
 
 Decision = Literal["allow", "review", "block"]  # from mild to severe
+Item = Annotated[int | None, Field(description="number of the text among those given, from 0; null elsewhere")]
+ItemId = Annotated[str | None, Field(description="what the input calls that text, where it does")]
 
 
 class Reason(ReportModel):
@@ -26,6 +28,8 @@ class Reason(ReportModel):
     end_seconds: float
     confidence: float = Field(description="the segment's peak; 1 where there is no segment")
     threshold: float | None = None
+    item: Item = None
+    item_id: ItemId = None
 
 
 class NotCovered(ReportModel):
@@ -61,6 +65,7 @@ class ReviewedSegment(ReportModel):
     end_seconds: float
     decision: Literal["accept", "reject"] = Field(description="is the finding right (accept) or wrong (reject)?")
     note: str = ""
+    item: Item = None
 
 
 class Review(ReportModel):
@@ -70,3 +75,7 @@ class Review(ReportModel):
     reviewed_at: str = Field(description="ISO 8601, UTC")
     report_sha256: str = Field(description="of the report that was reviewed")
     segments: list[ReviewedSegment]
+    outcome: Decision | None = Field(
+        default=None,
+        description="what the policy says without the rejected segments; the verdict is kept. Null without a verdict",
+    )

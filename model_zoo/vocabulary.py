@@ -9,7 +9,7 @@ from model_zoo.labels.names import shown_labels
 from model_zoo.manifest import ModelSpec
 from model_zoo.moderation.taxonomy import ALL_LABELS
 from model_zoo.sounds.postprocess import EXPLOSION_ALONE, SILENCE
-from model_zoo.toxicity.schema import KEYS
+from model_zoo.toxicity.schema import LABELS
 
 OWN_NAMESPACE = "x:"  # labels of this project, beside the names of others; any domain may report them
 
@@ -29,7 +29,7 @@ def vocabularies(specs: Sequence[ModelSpec]) -> dict[str, Vocabulary]:
     """Return domain -> labels; a domain that is missing reports names that nobody can foresee, such as people's."""
     return {
         "moderation": {label.name: Known(label.level, label.parent) for label in ALL_LABELS.values()},
-        "toxicity": dict.fromkeys(KEYS, Known()),
+        "toxicity": dict.fromkeys(LABELS, Known()),
         "objects": _of(specs, "objects"),
         "labels": {name: Known() for spec in specs if spec.domain == "labels" for name in shown_labels(spec)},
         "sounds": _of(specs, "sounds") | {EXPLOSION_ALONE: Known(), SILENCE: Known()},

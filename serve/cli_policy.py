@@ -10,9 +10,11 @@ import typer
 
 from model_zoo.errors import PolicyError
 from model_zoo.report import Report
-from model_zoo.verdict import Verdict
+from model_zoo.verdict import ReviewedSegment, Verdict
 from serve.policy.decide import Judged, judge, verdict_of
 from serve.policy.load import DEFAULT, NamedPolicy, policy_path, read_policy
+from serve.review.findings import key_of
+from serve.review.outcome import outcome, rejected
 from serve.saved import read_report
 from serve.settings import load_settings
 from serve.shown import shown
@@ -69,16 +71,23 @@ def _explanation(report: Report, named: NamedPolicy, verdict: Verdict) -> Iterat
     for reason in verdict.reasons:
         if reason.kind != "segment":
             yield f"{reason.decision:<7}{reason.kind}: {reason.domain} {reason.label} <- {reason.rule}"
+    wrong = rejected(report.review)
     for judged in judge(report, named):
-        yield _line(judged)
+        yield _line(judged, wrong.get(key_of(judged.domain, judged.segment)))
     for entry in verdict.not_covered:
         yield f"not covered: {entry.domain} {entry.label} ({entry.reason})"
+    if report.review:
+        found = outcome(verdict, report.review)
+        yield f"outcome: {found}, after the review by {report.review.reviewer} at {report.review.reviewed_at}"
     yield "severity: " + (", ".join(f"{name} {value}" for name, value in verdict.severity.items()) or "not known")
 
 
-def _line(judged: Judged) -> str:
+def _line(judged: Judged, rejection: ReviewedSegment | None) -> str:
     segment = judged.segment
-    when = f"{segment.start_seconds:.2f}-{segment.end_seconds:.2f} s"
+    item = getattr(segment, "item", None)
+    when = f"{segment.start_seconds:.2f}-{segment.end_seconds:.2f} s" if item is None else f"item {item}"
     why = f"; {judged.why_not}" if judged.why_not else ""
+    if rejection:
+        why += f"; rejected by the reviewer{rejection.note and f': {rejection.note}'}"
     what = f"{judged.domain} {segment.label} {when} at {segment.peak_confidence:.2f}"
     return f"{judged.decision:<7}{what} <- {judged.rule}{why}"

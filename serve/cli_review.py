@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from model_zoo.errors import UsageError
+from model_zoo.report import Report
 from serve.files import write_atomically
 from serve.media import open_media
 from serve.review import media_source, merged, page, read_decisions
@@ -64,7 +65,14 @@ def apply(
     count = len(done.review.segments) if done.review else 0
     earlier = len(done.earlier_reviews or ())
     more = f"; {earlier} earlier review{'s' if earlier > 1 else ''} kept" if earlier else ""
-    typer.echo(f"{shown(str(target))}: {count} of {len(findings(read))} findings decided{more}")
+    typer.echo(f"{shown(str(target))}: {count} of {len(findings(read))} findings decided{more}{_outcome(done)}")
+
+
+def _outcome(report: Report) -> str:
+    """Say what the last review makes of the verdict; nothing where there is none."""
+    if report.review is None or report.verdict is None:
+        return ""
+    return f"; outcome {report.review.outcome}, the policy alone said {report.verdict.decision}"
 
 
 @app.command("export")

@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 
 from model_zoo.errors import CorruptMediaError, MediaNotFoundError, UnsupportedMediaError
 from model_zoo.report import AudioFacts, MediaFacts, VideoFacts
+from model_zoo.values import GivenText
 from serve.boxes import is_mirrored_track
 from serve.containers import MEDIA_SUFFIXES, is_still_picture, named_os_errors, open_container
 from serve.limits import Limits, check_bytes, check_duration, check_picture
@@ -58,7 +59,7 @@ class Media:
     start_seconds: float  # the container's clock when the presentation begins, which is second 0 everywhere else
     stamp: Stamp | None  # of the file when it was opened; None where it was gone by then
     picture: VideoFrame | None = None  # of an image: it was decoded when it was opened, and once is enough
-    texts: tuple[str, ...] = ()  # of a file of text, in its order
+    texts: tuple[GivenText, ...] = ()  # of a file of text, in its order
 
 
 def find_media(paths: Iterable[Path]) -> list[Path]:

@@ -18,8 +18,9 @@ from starlette.types import ASGIApp
 
 from model_zoo.errors import ReelwardenError, UnsupportedMediaError
 from serve.metrics import PLACES, UP
+from serve.texts import is_text
 from serve.version import VERSION
-from serve.web import intake
+from serve.web import given, intake
 from serve.web.admission import Admission, held_place
 from serve.web.front import front_page
 from serve.web.health import pinged
@@ -136,7 +137,7 @@ async def _uploaded(
     intake.check_length(request, most_bytes)
     with upload_file(media_type) as path:
         if form:
-            name, options = await intake.save_form(request, path, most_bytes, ends.left_seconds)
+            path, name, options = await intake.save_form(request, path, most_bytes, ends.left_seconds)
             job = _job(service, request, options, ends)
         else:
             job = _job(service, request, intake.options_said(request), ends)
@@ -146,7 +147,7 @@ async def _uploaded(
         try:
             content = await service.worked(place.lane, request, ends, lambda: service.answer(job, path, name))
         except UnsupportedMediaError as error:
-            if media_type is None or form:
+            if (media_type is None or form) and not is_text(path):
                 raise
             raise UndecodableError(str(error)) from error
         return Response(content, headers={"Content-Type": job.output.content_type})
@@ -156,7 +157,7 @@ async def _named(service: Service, request: Request, ends: Ends) -> Response:
     """Answer for media that the body names."""
     named = named_of(await whole(request.stream(), MOST_JSON_BYTES, ends.left_seconds))
     job = _job(service, request, named.options, ends)
-    content = await service.worked(service.videos, request, ends, lambda: service.answer_named(job, named.media))
+    content = await given.worked(service, request, ends, job, named)
     return Response(content, headers={"Content-Type": job.output.content_type})
 
 
@@ -205,4 +206,4 @@ async def _answer_line(service: Service, request: Request, ends: Ends, line: byt
     asked = named.options.asked()
     names = tuple(domain.name for domain in asked.chosen(service.analyzer.domains))
     job = Job(asked, line_output(named.options.format, names), ends)
-    return await service.worked(service.videos, request, ends, lambda: service.answer_named(job, named.media))
+    return await given.worked(service, request, ends, job, named)

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from model_zoo.report import Report, Segment
-from model_zoo.verdict import Decision, Verdict
+from model_zoo.verdict import Decision, Reason, Verdict
 from serve.shown import shown
 
 MOST_TIMES = 3  # spans of one finding that are written out
@@ -57,7 +57,7 @@ def verdict_line(verdict: Verdict) -> str:
     """Return what the policy decided, and the severest reasons."""
     line = f"[{COLOURS[verdict.decision]}]{verdict.decision}[/] by the policy {escape(shown(verdict.policy))}"
     reasons = [
-        f"{escape(shown(reason.label))} {reason.start_seconds:.1f}-{reason.end_seconds:.1f} s ({reason.confidence:.2f})"
+        f"{escape(shown(reason.label))} {_where(reason)} ({reason.confidence:.2f})"
         if reason.kind == "segment"
         else escape(shown(f"{reason.kind}: {' '.join(filter(None, (reason.domain, reason.label)))}"))
         for reason in verdict.reasons[:MOST_TIMES]
@@ -77,7 +77,15 @@ def _by_screen_time(row: tuple[tuple[str, str], list[Segment]]) -> tuple[float, 
     return -sum(segment.end_seconds - segment.start_seconds for segment in segments), segments[0].start_seconds
 
 
+def _where(reason: Reason) -> str:
+    return f"{reason.start_seconds:.1f}-{reason.end_seconds:.1f} s" if reason.item is None else f"item {reason.item}"
+
+
 def _times(segments: list[Segment]) -> str:
-    spans = [f"{segment.start_seconds:.1f}-{segment.end_seconds:.1f}" for segment in segments[:MOST_TIMES]]
+    items = [getattr(segment, "item", None) for segment in segments]
+    spans = [
+        f"{segment.start_seconds:.1f}-{segment.end_seconds:.1f}" if item is None else f"item {item}"
+        for segment, item in zip(segments[:MOST_TIMES], items, strict=False)
+    ]
     more = len(segments) - MOST_TIMES
     return ", ".join(spans) + (f" and {more} more" if more > 0 else "")

@@ -11,6 +11,7 @@ from typing import Any
 
 from model_zoo.errors import CorruptMediaError, MediaLimitError, UnsupportedMediaError
 from model_zoo.report import MediaFacts
+from model_zoo.values import GivenText
 from serve.limits import Limits
 from serve.shown import shown
 
@@ -23,7 +24,7 @@ def is_text(path: Path) -> bool:
     return path.suffix.lower() in TEXT_SUFFIXES
 
 
-def read_texts(path: Path, limits: Limits) -> tuple[MediaFacts, tuple[str, ...]]:
+def read_texts(path: Path, limits: Limits) -> tuple[MediaFacts, tuple[GivenText, ...]]:
     """Return what a file of text is, and the texts in it, in their order.
 
     Raises MediaLimitError for too many bytes or texts, CorruptMediaError for what is no UTF-8 or no JSON,
@@ -41,7 +42,7 @@ def read_texts(path: Path, limits: Limits) -> tuple[MediaFacts, tuple[str, ...]]
     except UnicodeDecodeError as error:
         raise CorruptMediaError(f"{name}: not UTF-8 at byte {error.start:,}; save the file as UTF-8") from error
     texts = _limited(_split(text, suffix, name), limits, name)
-    if not any(item.strip() for item in texts):
+    if not any(given.text.strip() for given in texts):
         raise CorruptMediaError(f"{name}: there is no text in it; {_FORMS}")
     facts = MediaFacts(
         name=os.fsencode(path.name).decode("utf-8", "replace"),
@@ -54,9 +55,9 @@ def read_texts(path: Path, limits: Limits) -> tuple[MediaFacts, tuple[str, ...]]
     return facts, texts
 
 
-def _split(text: str, suffix: str, name: str) -> Iterator[str]:
+def _split(text: str, suffix: str, name: str) -> Iterator[GivenText]:
     if suffix == ".txt":
-        yield text
+        yield GivenText(text)
     elif suffix == ".json":
         value = _parsed(text, name)
         yield from _texts(value, name) if isinstance(value, list) else [_text(value, name)]
@@ -74,22 +75,24 @@ def _parsed(text: str, place: str) -> Any:
         raise CorruptMediaError(f"{place}: not JSON ({error}); {_FORMS}") from error
 
 
-def _texts(value: list[Any], name: str) -> Iterator[str]:
+def _texts(value: list[Any], name: str) -> Iterator[GivenText]:
     for number, item in enumerate(value, start=1):
         yield _text(item, f"{name} entry {number:,}")
 
 
-def _text(value: Any, place: str) -> str:
-    """Return the one text of a value."""
+def _text(value: Any, place: str) -> GivenText:
+    """Return the one text of a value, and its `id` where that is a text or a whole number."""
     text = value.get("text") if isinstance(value, dict) else value
     if not isinstance(text, str):
         kind = "an object without a `text`" if isinstance(value, dict) and text is None else type(text).__name__
         raise UnsupportedMediaError(f"{place}: {kind} is no text; {_FORMS}")
-    return text
+    own_id = value.get("id") if isinstance(value, dict) else None
+    named = isinstance(own_id, str | int) and not isinstance(own_id, bool)
+    return GivenText(text, str(own_id) if named else None)
 
 
-def _limited(texts: Iterable[str], limits: Limits, name: str) -> tuple[str, ...]:
-    found: list[str] = []
+def _limited(texts: Iterable[GivenText], limits: Limits, name: str) -> tuple[GivenText, ...]:
+    found: list[GivenText] = []
     for text in texts:
         found.append(text)
         if len(found) > limits.max_texts:

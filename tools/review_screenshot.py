@@ -53,6 +53,8 @@ def take(page_file: Path, shots: Sequence[Shot]) -> None:
                 tab.keyboard.press(key)
             if shot.section:
                 tab.locator(shot.section).evaluate("section => section.scrollIntoView()")
+            while tab.evaluate("document.getElementById('video').seeking"):
+                tab.wait_for_timeout(100)
             tab.wait_for_timeout(1000)  # the video shows the frame that it was sent to
             (DOCS / shot.name).write_bytes(few_colours(tab.screenshot()))
             tab.close()

@@ -4,7 +4,8 @@
 
 The tweets (Davidson and others 2017, MIT) are those of github.com/t-davidson/hate-speech-and-offensive-language; any
 part of that file will do. Two fifths of them, chosen by their number, are never trained on: they are for measuring
-(`benchmarks/toxicity_quality.py`). How strongly each head is held back is chosen by cross-validation on the rest.
+(`benchmarks/toxicity_quality.py`). How strongly each head is held back is chosen by cross-validation on the rest, and
+so is how much of the classifier's own word is mixed into the overall head.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ from numpy.typing import NDArray
 from model_zoo.catalog import catalog
 from model_zoo.domain import Loaded
 from model_zoo.manifest import ModelSpec
-from model_zoo.toxicity.heads import FILE, OVERALL, Heads
+from model_zoo.toxicity.heads import FILE, LISTS, LOGIT_SCALE, Heads
 from model_zoo.toxicity.lexicon import FILE as WORDS
 from model_zoo.toxicity.networks import CLASSIFIER, ENCODER
-from model_zoo.toxicity.rating import text_features
+from model_zoo.toxicity.rating import LABEL_KEYS, text_features
+from model_zoo.toxicity.schema import OVERALL
 from model_zoo.values import Tensors
 from model_zoo.weights import WeightPlaces, ensure
 
@@ -37,6 +39,7 @@ HARMFUL = frozenset({"hate_speech", "insult", "violence_or_threat", "harassment_
 KEYS = (*sorted(HARMFUL), "sexual", OVERALL)
 SENTENCE_WEIGHT, TEMPLATE_WEIGHT = 2.0, 0.35  # against a tweet's 1: there are few sentences, and many templates
 PENALTIES = (0.3, 1.0, 3.0)
+SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5)  # of the classifier's own logit in the overall head
 FOLDS, STEPS = 5, 15
 
 Floats = NDArray[np.float64]
@@ -50,6 +53,7 @@ class Row:
     weight: float
     yes: frozenset[str]
     no: frozenset[str]
+    is_tweet: bool = False
 
 
 def is_held_out(number: str) -> bool:
@@ -71,7 +75,7 @@ def tweet_rows(path: Path) -> list[Row]:
         1: (frozenset({OVERALL}), frozenset({"hate_speech"})),
         2: (frozenset(), HARMFUL | {OVERALL}),
     }
-    return [Row(text, 1.0, *known[label]) for text, label in tweets(path, held_out=False)]
+    return [Row(text, 1.0, *known[label], is_tweet=True) for text, label in tweets(path, held_out=False)]
 
 
 def sentence_rows() -> list[Row]:
@@ -134,17 +138,42 @@ def best_cut(logits: Floats, labels: Floats, weights: Floats) -> float:
     return float((logits[order[best]] + logits[order[min(best + 1, len(order) - 1)]]) / 2)
 
 
-def head(key: str, rows: Sequence[Row], features: Floats) -> Floats:
-    """Train the head of one key on the rows that have it labelled."""
-    known = np.array([key in row.yes or key in row.no for row in rows])
-    labels = np.array([float(key in row.yes) for row in rows])[known]
-    weights, taken = np.array([row.weight for row in rows])[known], features[known]
+def head(key: str, rows: Sequence[Row], features: Floats, own: Floats | None = None) -> Floats:
+    """Train the head of one key on the rows that have it labelled.
+
+    `own` are the coefficients (F + 1,) of what the classifier itself says of the key; a share of them is mixed in.
+    """
+    known = [number for number, row in enumerate(rows) if key in row.yes or key in row.no]
+    labels = np.array([float(key in rows[number].yes) for number in known])
+    weights, taken = np.array([rows[number].weight for number in known]), features[known]
     tried = {penalty: left_out(taken, labels, weights, penalty) for penalty in PENALTIES}
     penalty = min(PENALTIES, key=lambda penalty: loss(tried[penalty], labels, weights))
-    found = fit(taken, labels, weights, penalty)
-    cut = best_cut(tried[penalty], labels, weights)
+    found, logits, share = fit(taken, labels, weights, penalty), tried[penalty], 0.0
+    if own is not None:
+        said = taken @ own[:-1] + own[-1]
+        share = best_share(logits, said, labels, np.array([rows[number].is_tweet for number in known]))
+        found, logits = (1 - share) * found + share * own, (1 - share) * logits + share * said
+    cut = best_cut(logits, labels, weights)
     found[-1] -= cut
-    print(f"{key}: {int(labels.sum())} of {len(labels)} rows, penalty {penalty:g}, 0.5 moved by {-cut:+.2f}")
+    counts = f"{int(labels.sum())} of {len(labels)} rows"
+    print(f"{key}: {counts}, penalty {penalty:g}, own share {share:g}, 0.5 moved by {-cut:+.2f}")
+    return found
+
+
+def best_share(logits: Floats, said: Floats, labels: Floats, is_tweet: NDArray[np.bool_]) -> float:
+    """Return how much of what the classifier says makes the logits best, on the tweets.
+
+    The sentences of our own are like each other, so that a head looks better on those left out than it is.
+    """
+    even = np.ones(int(is_tweet.sum()))
+    return min(SHARES, key=lambda share: loss(((1 - share) * logits + share * said)[is_tweet], labels[is_tweet], even))
+
+
+def own_overall(labels: Sequence[str], count: int) -> Floats:
+    """Return the coefficients with which `count` features give the classifier's own overall logit: (count + 1,)."""
+    (column,) = (number for number, label in enumerate(labels) if LABEL_KEYS.get(label) == OVERALL)
+    found = np.zeros(count + 1)
+    found[count - len(LISTS) - len(labels) + column] = 1 / LOGIT_SCALE
     return found
 
 
@@ -181,7 +210,8 @@ def main() -> None:
     loaded = models()
     rows = [*tweet_rows(path), *sentence_rows()]
     features = text_features([row.text for row in rows], loaded).astype(np.float64)
-    found = {key: head(key, rows, features) for key in KEYS}
+    own = {OVERALL: own_overall(loaded[CLASSIFIER].spec.labels, features.shape[1])}
+    found = {key: head(key, rows, features, own.get(key)) for key in KEYS}
     made = Heads(
         classifier_sha256=loaded[CLASSIFIER].spec.sha256,
         encoder_sha256=loaded[ENCODER].spec.sha256,

@@ -7,10 +7,12 @@ text, a small head per key weighs them: rating.py.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from model_zoo.domain import Domain, Start, Summary
 from model_zoo.manifest import ModelSpec
 from model_zoo.toxicity.coverage import coverage, languages
+from model_zoo.toxicity.foreign import ENGLISH, foreign
 from model_zoo.toxicity.networks import CLASSIFIER, ENCODER, checked
 from model_zoo.toxicity.pieces import Piece, origins, pieces
 from model_zoo.toxicity.postprocess import segments
@@ -30,12 +32,19 @@ def summarize(summary: Summary) -> ToxicityPart:
     known = languages(summary.models)
     found = list(pieces(summary.parts, summary.texts))
     unread = [piece for piece in found if known and piece.language and piece.language not in known]
-    texts = _rated([piece for piece in found if piece not in unread], summary)
+    read = [_told(piece, known) for piece in found if piece not in unread]
+    texts = _rated(read, summary)
     return ToxicityPart(
         segments=segments(texts),
         texts=texts,
-        coverage=coverage(summary.models, origins(summary.parts, summary.texts), unread, len(texts)),
+        coverage=coverage(summary.models, origins(summary.parts, summary.texts), unread, read),
     )
+
+
+def _told(piece: Piece, known: Sequence[str]) -> Piece:
+    """Return a piece with the language that it plainly is in, where nobody said one and only English is known."""
+    unsaid = piece.language is None and tuple(known) == (ENGLISH,)
+    return replace(piece, language=foreign(piece.text)) if unsaid else piece
 
 
 def _rated(found: Sequence[Piece], summary: Summary) -> list[RatedText]:
@@ -50,6 +59,8 @@ def _rated(found: Sequence[Piece], summary: Summary) -> list[RatedText]:
             scores=dict(rating.scores),
             passages=list(rating.passages),
             item=piece.item,
+            item_id=piece.item_id,
+            language=piece.language,
         )
         for piece, rating in zip(found, ratings, strict=True)
     ]

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from model_zoo.manifest import ModelSpec
 from model_zoo.report import Coverage, Grade
-from model_zoo.toxicity.heads import OVERALL
 from model_zoo.toxicity.networks import CLASSIFIER
 from model_zoo.toxicity.pieces import SCREEN_DOMAIN, SPEECH_DOMAIN, WORDS, Piece
 from model_zoo.toxicity.rating import LABEL_KEYS, knows_heads
-from model_zoo.toxicity.schema import KEYS, Origin
+from model_zoo.toxicity.schema import LABELS, OVERALL, Origin
 
 LISTED = ("profanity", "hate_speech", "sexual")  # a listed word is enough for these, whatever the networks are
 NO_MODEL = "none of the models that ran knows it"
@@ -27,23 +26,28 @@ class Known:
 
 
 def coverage(
-    models: Mapping[str, ModelSpec], origins: Sequence[Origin], unread: Sequence[Piece], rated: int
+    models: Mapping[str, ModelSpec], origins: Sequence[Origin], unread: Sequence[Piece], rated: Sequence[Piece]
 ) -> list[Coverage]:
     """Return one entry per key and one for the overall score.
 
-    `rated` pieces of text were rated; `unread` were not, being in a language that no model knows.
+    `rated` pieces of text were rated; `unread` were not, being in a language that no model knows. Text that only looks
+    like another language is rated all the same, but that is weak evidence where there is no other.
     """
     known = _known(models)
+    read = languages(models)
+    strange = [piece for piece in rated if read and piece.language and piece.language not in read]
+    weak = bool(strange) and len(strange) == len(rated)
     source = ", ".join(f"toxicity/{spec.name}" for spec in asked(models))
     entries = []
-    for label in (*KEYS, OVERALL):
+    for label in LABELS:
         if label not in known:
             entries.append(Coverage(label=label, grade="not covered", reason=NO_MODEL))
-        elif reason := _out_of_reach(models, origins, unread, rated):
+        elif reason := _out_of_reach(models, origins, unread, len(rated)):
             entries.append(Coverage(label=label, grade="not covered", reason=reason))
         else:
-            words = "; ".join(filter(None, (known[label].reason, _reach(models, origins, unread))))
-            entries.append(Coverage(label=label, grade=known[label].grade, source=source, reason=words))
+            words = "; ".join(filter(None, (known[label].reason, _reach(models, origins, unread, strange))))
+            grade = "weak evidence" if weak else known[label].grade
+            entries.append(Coverage(label=label, grade=grade, source=source, reason=words))
     return entries
 
 
@@ -83,13 +87,18 @@ def _out_of_reach(
     return ""
 
 
-def _reach(models: Mapping[str, ModelSpec], origins: Sequence[Origin], unread: Sequence[Piece]) -> str:
+def _reach(
+    models: Mapping[str, ModelSpec], origins: Sequence[Origin], unread: Sequence[Piece], strange: Sequence[Piece]
+) -> str:
     known = languages(models)
     words = f"in {' and '.join(WORDS[origin] for origin in origins)}"
     if known:
         words += f", language {', '.join(known)}"
     if unread:
         words += f"; not rated: speech in {_named(unread)} (stretches: {len(unread)})"
+    if strange:
+        looks = f"text that looks like {_named(strange)} ({len(strange)} times)"
+        words += f"; rated as if it were {', '.join(known)}: {looks}"
     return words
 
 

@@ -19,8 +19,7 @@ FILE = Path(__file__).parent / "heads.json"
 LISTS = (
     "profanity", "hate_speech", "reclaimed", "sexual", "insult", "violence_or_threat", "harassment_or_abuse",
 )  # fmt: skip
-OVERALL = "toxicity"
-_MOST_LOGIT, _LOGIT_SCALE = 6.0, 0.6  # a larger feature is held back less in training
+_MOST_LOGIT, LOGIT_SCALE = 6.0, 0.6  # a larger feature is held back less in training
 _VECTOR_SCALE = 0.8
 
 
@@ -52,5 +51,5 @@ def heads() -> Heads:
 def features(labels: Scores, vectors: NDArray[np.float32], listed: Scores) -> NDArray[np.float32]:
     """Join what is known of N texts: classifier (N, K), encoder (N, D) and the strengths of `LISTS` (N, L)."""
     sure = np.clip(labels, 1e-6, 1 - 1e-6)
-    logits = np.clip(np.log(sure / (1 - sure)), -_MOST_LOGIT, _MOST_LOGIT) * _LOGIT_SCALE
+    logits = np.clip(np.log(sure / (1 - sure)), -_MOST_LOGIT, _MOST_LOGIT) * LOGIT_SCALE
     return np.concatenate([vectors * _VECTOR_SCALE, logits, listed], axis=1).astype(np.float32)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from model_zoo.report import DomainPart
 from model_zoo.toxicity.schema import Origin
 from model_zoo.transcription.schema import TranscriptionPart
+from model_zoo.values import GivenText
 
 SPEECH_DOMAIN, SCREEN_DOMAIN = "transcription", "text"
 WORDS: Mapping[Origin, str] = {"speech": "speech", "screen": "on-screen text", "text": "text that was given"}
@@ -23,9 +24,10 @@ class Piece:
     end_seconds: float = 0.0
     language: str | None = None  # ISO 639-1, where it is known
     item: int | None = None  # number among the texts that were given
+    item_id: str | None = None  # what the caller calls it
 
 
-def pieces(parts: Mapping[str, DomainPart], texts: Sequence[str]) -> Iterator[Piece]:
+def pieces(parts: Mapping[str, DomainPart], texts: Sequence[GivenText]) -> Iterator[Piece]:
     """Return what there is to rate; blank texts count too, as the first to the last of what was given."""
     speech = parts.get(SPEECH_DOMAIN)
     if isinstance(speech, TranscriptionPart):
@@ -34,11 +36,11 @@ def pieces(parts: Mapping[str, DomainPart], texts: Sequence[str]) -> Iterator[Pi
     if SCREEN_DOMAIN in parts:
         for seen in parts[SCREEN_DOMAIN].segments:
             yield Piece("screen", seen.label, seen.start_seconds, seen.end_seconds)
-    for item, text in enumerate(texts):
-        yield Piece("text", text, item=item)
+    for item, given in enumerate(texts):
+        yield Piece("text", given.text, item=item, item_id=given.id)
 
 
-def origins(parts: Mapping[str, DomainPart], texts: Sequence[str]) -> list[Origin]:
+def origins(parts: Mapping[str, DomainPart], texts: Sequence[GivenText]) -> list[Origin]:
     """Return where text could have come from; not from speech where there is no sound."""
     found: list[Origin] = []
     for origin, domain in (("speech", SPEECH_DOMAIN), ("screen", SCREEN_DOMAIN)):

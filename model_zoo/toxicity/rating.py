@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from model_zoo.domain import Loaded
 from model_zoo.manifest import ModelSpec
-from model_zoo.toxicity.heads import LISTS, OVERALL, features, heads
+from model_zoo.toxicity.heads import LISTS, features, heads
 from model_zoo.toxicity.lexicon import lexicon
 from model_zoo.toxicity.networks import CLASSIFIER, ENCODER, label_scores, sentence_vectors
 from model_zoo.toxicity.passages import FLAGGED, Stretch, passages, stretches
 from model_zoo.toxicity.plain import Plain, plain
-from model_zoo.toxicity.schema import KEYS, Key, Passage
+from model_zoo.toxicity.schema import LABELS, OVERALL, Key, Passage
 from model_zoo.values import Scores
 
 UNLISTED = 0.5  # how far the classifier's word alone counts for profanity, which the list decides
@@ -50,8 +50,10 @@ def rate(texts: Sequence[str], models: Mapping[str, Loaded]) -> list[Rating]:
     ratings, at = [], 0
     for text, own in zip(texts, parts, strict=True):
         rows = range(at, at := at + len(own))
-        scores = {key: max((flat[key][row] for row in rows), default=0.0) for key in (*KEYS, OVERALL) if key in flat}
-        flagged: list[str] = [key for key in KEYS if scores.get(key, 0.0) >= FLAGGED]
+        scores = {key: max((flat[key][row] for row in rows), default=0.0) for key in LABELS if key in flat}
+        flagged: list[str] = [key for key in LABELS if scores.get(key, 0.0) >= FLAGGED]
+        if any(key in flagged for key in HARMFUL):
+            flagged.remove(OVERALL)  # what harms says more
         of_parts = {key: [flat[key][row] for row in rows] for key in flagged}
         overall = scores.pop(OVERALL, 0.0)
         ratings.append(Rating(overall, scores, passages(text, own, of_parts)))

@@ -8,10 +8,13 @@ from pydantic import Field
 
 from model_zoo.document import ReportModel
 from model_zoo.report import DomainPart, Segment
+from model_zoo.verdict import Item, ItemId
 
 # the keys of Amazon Transcribe's toxicity detection
 Key = Literal["profanity", "hate_speech", "sexual", "insult", "violence_or_threat", "graphic", "harassment_or_abuse"]
 KEYS: tuple[Key, ...] = get_args(Key)
+OVERALL = "toxicity"  # the score of a text as a whole, and the label of its segments
+LABELS: tuple[str, ...] = (*KEYS, OVERALL)
 Origin = Literal["speech", "screen", "text"]  # transcription, on-screen text, text that was given as such
 
 
@@ -33,17 +36,27 @@ class RatedText(ReportModel):
     toxicity: float = Field(ge=0, le=1, description="overall")
     scores: dict[str, float] = Field(description="key -> 0..1, of the keys that are covered")
     passages: list[Passage] = Field(default_factory=list)
-    item: int | None = Field(default=None, description="number of the text among those given, from 0")
+    item: Item = None
+    item_id: ItemId = None
+    language: str | None = Field(
+        default=None,
+        description="ISO 639-1: of speech as it was heard; of other text, what it plainly is in, or its script",
+    )
 
 
 class ToxicitySegment(Segment):
-    """A stretch of time with toxic language; `label` is one of Transcribe's keys."""
+    """A stretch of time, or one of several given texts, with toxic language.
+
+    `label` is one of Transcribe's keys, or `toxicity` for the score as a whole.
+    """
 
     origin: Origin
+    item: Item = None
+    item_id: ItemId = None
 
 
 class ToxicityPart(DomainPart):
-    """Segments are per key; `texts` has every piece of text that was rated, also the harmless ones."""
+    """Segments are per key and of the overall score; `texts` has every piece that was rated, also the harmless."""
 
     segments: list[ToxicitySegment] = Field(default_factory=list)  # type: ignore[assignment]
     texts: list[RatedText] = Field(default_factory=list)

@@ -11,10 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from model_zoo import toxicity
 from model_zoo.errors import UsageError
 from model_zoo.metrics.scores import counts_at, roc_auc
-from model_zoo.toxicity.heads import OVERALL
 from model_zoo.toxicity.passages import FLAGGED
 from model_zoo.toxicity.rating import Rating, rate
-from model_zoo.toxicity.schema import Key
+from model_zoo.toxicity.schema import OVERALL, Key
 from serve.evaluate.task import Figure, Task, counted, settings_of, text_of
 from serve.models import load_models
 from serve.settings import Settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from uuid import NAMESPACE_URL, uuid5
 
@@ -13,6 +14,8 @@ from serve.formats.rekognition_shape import Json, bounding_box, job, millis, per
 DOMAIN = "faces"
 SIMILARITY_AT_THRESHOLD = 80.0  # Rekognition's own default threshold
 MODEL_VERSION_UNKNOWN = "0"
+HASH_LETTERS = 8
+MOST_ID_LETTERS = 255 - HASH_LETTERS - 1  # Rekognition allows 255
 
 
 def face_search(report: Report) -> str:
@@ -57,10 +60,19 @@ def _matches(part: FacesPart, person: Person) -> list[Json]:
     face = {
         "FaceId": str(uuid5(NAMESPACE_URL, f"reelwarden:{name}/{picture}")),
         "ImageId": str(uuid5(NAMESPACE_URL, f"reelwarden:{picture}")),
-        "ExternalImageId": re.sub(r"[^a-zA-Z0-9_.\-:]", "_", name),  # the characters that Rekognition allows
+        "ExternalImageId": _external_id(name),
         "IndexFacesModelVersion": embedder,
     }
     return [{"Similarity": round(max(0.0, min(100.0, similarity)), 4), "Face": face}]
+
+
+def _external_id(name: str) -> str:
+    """Return a name in the letters that Rekognition allows; where that changes it, its hash tells it from others."""
+    allowed = re.sub(r"[^a-zA-Z0-9_.\-:]", "_", name)[:MOST_ID_LETTERS]
+    if allowed == name:
+        return name
+    own = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:HASH_LETTERS]
+    return f"{allowed}:{own}"
 
 
 FACE_SEARCH = Form(

@@ -21,7 +21,13 @@ COLUMNS = (
     "mean_confidence",
     "frames",
     "text",
+    "person",
+    "speaker",
+    "origin",
+    "item",
+    "item_id",
 )
+OF_SOME = COLUMNS[COLUMNS.index("text") :]  # segments of some domains have these
 
 # A cell that begins so is a formula to a spreadsheet. Text may also try to end its cell first: where another sign
 # than the comma separates cells, quotes do not keep it in.
@@ -57,8 +63,12 @@ def _row(media: str, domain: str, segment: Segment) -> list[str | float]:
         segment.peak_confidence,
         segment.mean_confidence,
         segment.frames,
-        harmless(getattr(segment, "text", "")),
+        *(_cell(getattr(segment, name, None)) for name in OF_SOME),
     ]
+
+
+def _cell(value: str | float | None) -> str | float:
+    return "" if value is None else harmless(value) if isinstance(value, str) else value
 
 
 CSV = Form("csv", "one segment a row", ("text/csv",), "csv", segments_csv)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -46,7 +46,7 @@ def decide(report: Report, named: NamedPolicy) -> Verdict:
         *(reason for _, reason in missing if reason.decision != "allow"),
     ]
     return Verdict(
-        decision=max((reason.decision for reason in reasons), key=DECISIONS.index, default="allow"),
+        decision=severest(reason.decision for reason in reasons),
         policy=policy.name,
         policy_version=policy.version,
         policy_sha256=named.sha256,
@@ -54,6 +54,11 @@ def decide(report: Report, named: NamedPolicy) -> Verdict:
         not_covered=[entry for entry, _ in missing],
         severity=severities(report.domains),
     )
+
+
+def severest(decisions: Iterable[Decision]) -> Decision:
+    """Return the severest decision; allow where there is none."""
+    return max(decisions, key=DECISIONS.index, default="allow")
 
 
 def judge(report: Report, named: NamedPolicy) -> Iterator[Judged]:
@@ -131,6 +136,8 @@ def _reason(judged: Judged) -> Reason:
         end_seconds=segment.end_seconds,
         confidence=segment.peak_confidence,
         threshold=judged.threshold,
+        item=getattr(segment, "item", None),
+        item_id=getattr(segment, "item_id", None),
     )
 
 

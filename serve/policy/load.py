@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,16 @@ from pydantic import ValidationError
 
 import model_zoo
 from model_zoo.catalog import catalog
-from model_zoo.domains import DOMAINS
 from model_zoo.errors import PolicyError
-from model_zoo.vocabulary import OWN_NAMESPACE, Vocabulary, vocabularies
+from model_zoo.vocabulary import Vocabulary, vocabularies
 from serve.policy.rules import DomainRules, Policy, Rule
+from serve.policy.strangers import Place, Problem, did_you_mean, strangers
 from serve.settings import Settings
 
 DEFAULT = "default"
 NO_POLICY = "none"
 SHIPPED = Path(model_zoo.__file__).parent / "policies"
 MOST_BYTES = 1_000_000
-
-Place = tuple[int | str, ...]  # keys from the top of the document
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +43,6 @@ class NamedPolicy:
         return not self.shipped or any(domain in domains for domain in self.policy.domains)
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something wrong, and the key it is about."""
-
-    place: Place
-    text: str
-
-
 def find_policy(settings: Settings) -> NamedPolicy | None:
     """Return the policy of the settings, or None where they want none; raises PolicyError."""
     return None if settings.policy == NO_POLICY else read_policy(policy_path(settings.policy), settings)
@@ -69,13 +58,14 @@ def read_policy(path: Path, settings: Settings) -> NamedPolicy:
     content = _content(path)
     tree = _tree(path, content)
     document = _plain(path, tree)
+    known = vocabularies(catalog(settings.manifests))
+    unknown = list(strangers(document, known))
     try:
         policy = Policy.model_validate(document)
     except ValidationError as error:
-        raise _refused(path, tree, [_problem(item) for item in error.errors()]) from error
-    known = vocabularies(catalog(settings.manifests))
-    if problems := list(_strangers(policy, known)):
-        raise _refused(path, tree, problems)
+        raise _refused(path, tree, [*map(_problem, error.errors()), *unknown]) from error
+    if unknown:
+        raise _refused(path, tree, unknown)
     return NamedPolicy(policy, hashlib.sha256(content).hexdigest(), known, path.parent == SHIPPED)
 
 
@@ -135,7 +125,7 @@ def _problem(error: Any) -> Problem:
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         known = _keys_at(place)
-        message = f"unknown key{_did_you_mean(str(place[-1]), known)}; there are {', '.join(known)}"
+        message = f"unknown key{did_you_mean(str(place[-1]), known)}; there are {', '.join(known)}"
     elif error["type"] == "missing":
         message = "is missing"
     elif error["type"] != "value_error" and not isinstance(error["input"], dict):
@@ -147,33 +137,6 @@ def _keys_at(place: Place) -> list[str]:
     """Return the keys that may stand beside an unknown one."""
     owner: Any = Policy if len(place) == 1 else DomainRules if len(place) == 3 else Rule
     return [field.alias or name for name, field in owner.model_fields.items()]
-
-
-def _strangers(policy: Policy, vocabularies: Mapping[str, Vocabulary]) -> Iterator[Problem]:
-    """Yield the domains, labels and levels that no report can have."""
-    domains = {domain.name for domain in DOMAINS} | vocabularies.keys()
-    for domain, rules in policy.domains.items():
-        if domain not in domains:
-            said = f"no such domain{_did_you_mean(domain, domains)}; there are {', '.join(sorted(domains))}"
-            yield Problem(("domains", domain), said)
-            continue
-        known = vocabularies.get(domain)
-        if known is None:
-            continue
-        for label in rules.labels:
-            if label not in known and not label.startswith(OWN_NAMESPACE):
-                said = f"no label of {domain}{_did_you_mean(label, known)}"
-                yield Problem(("domains", domain, "labels", label), said)
-        levels = {item.level for item in known.values()}
-        for level in rules.levels.keys() - levels:
-            said = f"no level of {domain}; there are {', '.join(map(str, sorted(levels)))}"
-            yield Problem(("domains", domain, "levels", level), said)
-
-
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
-    by_small = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(word.casefold(), by_small, n=1, cutoff=0.6)
-    return f" (did you mean {by_small[near[0]]!r}?)" if near else ""
 
 
 def _refused(path: Path, tree: yaml.Node, problems: Iterable[Problem]) -> PolicyError:

@@ -23,10 +23,11 @@ Takes = Callable[[str], bool]
 def list_inputs(place: str, match: tuple[str, ...], suffixes: Sequence[str] = (ANSWER,)) -> Inputs:
     """Return what a job has to do, NAME + suffix being the answers of NAME.
 
+    A file that lists inputs is an input itself where a pattern of `match` fits its name.
     Raises MediaNotFoundError, MediaError or FetchError when that cannot be told.
     """
     if place.startswith("s3://"):
-        inputs = _in_s3(s3_place(place), _taker(match))
+        inputs = _in_s3(s3_place(place), match)
     else:
         path = Path(place)
         with named_os_errors(path):
@@ -34,23 +35,23 @@ def list_inputs(place: str, match: tuple[str, ...], suffixes: Sequence[str] = (A
                 inputs = _in_folder(path, _taker(match))
             elif not path.is_file():
                 raise MediaNotFoundError(f"{shown(place)}: no such file or folder; check --input")
-            elif path.suffix.lower() in MANIFEST_SUFFIXES:
+            elif _is_list(path.name, match):
                 inputs = Inputs(tuple(read_manifest(path.read_bytes(), place, str(path.parent))))
             else:
                 inputs = Inputs((Item(path.name, str(path)),))
     if not inputs.items and not inputs.refused:
         raise MediaNotFoundError(
             f"{shown(place)}: no media there; files must end in one of {' '.join(sorted(MEDIA_SUFFIXES))}, "
-            "or be named by --match"
+            "or be named by --match, such as --match '*.jsonl' for texts"
         )
     return settle(inputs, suffixes)
 
 
-def rules_with_input(rules: FetchRules, place: str) -> FetchRules:
+def rules_with_input(rules: FetchRules, place: str, match: tuple[str, ...] = ()) -> FetchRules:
     """Allow what `--input` names beside what the settings allow; a manifest allows only its own folder."""
     if place.startswith("s3://"):
         where = s3_place(place)
-        if PurePosixPath(where.key).suffix.lower() in MANIFEST_SUFFIXES:
+        if _is_list(PurePosixPath(where.key).name, match):
             where = S3Place(where.bucket, _folder(where.key))
         return replace(rules, buckets=(*rules.buckets, bucket_pattern(where.bucket, where.key)))
     path = Path(place)
@@ -59,6 +60,12 @@ def rules_with_input(rules: FetchRules, place: str) -> FetchRules:
 
 def _folder(key: str) -> str:
     return key[: key.rfind("/") + 1]
+
+
+def _is_list(name: str, match: tuple[str, ...]) -> bool:
+    """Say whether a file of this name lists inputs; one that is asked for by a pattern is an input."""
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix in MANIFEST_SUFFIXES and not any(fnmatchcase(name, pattern) for pattern in match)
 
 
 def _taker(match: tuple[str, ...]) -> Takes:
@@ -104,9 +111,9 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (Path(place, name) for name in sorted(names))
 
 
-def _in_s3(place: S3Place, takes: Takes) -> Inputs:
-    client = s3_client()
-    if PurePosixPath(place.key).suffix.lower() in MANIFEST_SUFFIXES:
+def _in_s3(place: S3Place, match: tuple[str, ...]) -> Inputs:
+    client, takes = s3_client(), _taker(match)
+    if _is_list(PurePosixPath(place.key).name, match):
         with s3_errors(place):
             content = client.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
         base = f"s3://{place.bucket}/{_folder(place.key)}".rstrip("/")

@@ -53,7 +53,7 @@ def run_job(load: Callable[[], Settings], job: JobSettings, signals: Signals) ->
         ledger = Ledger(list_inputs(job.input, job.match, wishes.suffixes), shard, outputs)
         ledger.checkpoint()  # before any work, as it shows that answers can be written
         log.info("job begins", extra={"fields": {"share": f"{shard.index} of {shard.count}", "said_by": shard.source}})
-        rules = rules_with_input(settings.fetch_rules(FETCH_SECONDS), job.input)
+        rules = rules_with_input(settings.fetch_rules(FETCH_SECONDS), job.input, job.match)
         with scratch_folder() as scratch:
             sums = _Job(job, ledger, Crew(Task(settings, job, rules, tag, scratch)), signals).run()
         ledger.write(sums)

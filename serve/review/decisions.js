@@ -4,7 +4,8 @@ const decisions = data.findings.map(() => ({ decision: null, note: "" }));
 let current = -1;
 
 const sameSegment = (one, other) => one.domain === other.domain && one.label === other.label
-  && one.start_seconds === other.start_seconds && one.end_seconds === other.end_seconds;
+  && one.start_seconds === other.start_seconds && one.end_seconds === other.end_seconds
+  && (one.item ?? null) === (other.item ?? null);
 
 function loadDecisions() {
   for (const item of data.review?.segments ?? []) {
@@ -92,8 +93,8 @@ function scrollInside(list, item) { // the page itself stays where it is
 function exported(reviewer) {
   const segments = [];
   decisions.forEach(({ decision, note }, number) => {
-    const { domain, label, start_seconds, end_seconds } = data.findings[number];
-    if (decision) segments.push({ domain, label, start_seconds, end_seconds, decision, note });
+    const { domain, label, start_seconds, end_seconds, item } = data.findings[number];
+    if (decision) segments.push({ domain, label, start_seconds, end_seconds, decision, note, item });
   });
   const reviewed_at = new Date().toISOString().replace(/\.\d+Z$/, "Z");
   return { reviewer, reviewed_at, report_sha256: data.report_sha256, segments };

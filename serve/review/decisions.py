@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from model_zoo.errors import UsageError
 from model_zoo.report import Report
 from model_zoo.verdict import Review
+from serve.review.findings import key_of
+from serve.review.outcome import outcome
 from serve.shown import shown
 
 
@@ -46,7 +48,8 @@ def read_decisions(name: str, text: str) -> Review:
 def merged(report: Report, review: Review) -> Report:
     """Return the report with the decisions in it: the review that was made last, and the earlier ones in their order.
 
-    The same decisions once more change nothing. Raises UsageError where they are not of this report.
+    Each says what it makes of the verdict, which stays as it was. The same decisions once more change nothing. Raises
+    UsageError where they are not of this report.
     """
     own = report_sha256(report)
     if review.report_sha256 != own:
@@ -54,20 +57,22 @@ def merged(report: Report, review: Review) -> Report:
             f"report_sha256={shown(review.report_sha256)!r}: these decisions were made on another report than this one "
             f"({own}); give the report that the page was built from"
         )
-    there = {
-        (domain, segment.label, segment.start_seconds, segment.end_seconds)
-        for domain, part in report.domains.items()
-        for segment in part.segments
-    }
+    there = {key_of(domain, segment) for domain, part in report.domains.items() for segment in part.segments}
     for item in review.segments:
-        if (item.domain, item.label, item.start_seconds, item.end_seconds) not in there:
+        if key_of(item.domain, item) not in there:
             raise UsageError(
                 f"segment {shown(item.label)!r} of {shown(item.domain)}, {item.start_seconds:g} to "
                 f"{item.end_seconds:g} s: not in this report; export the decisions again"
             )
-    known = [*(report.earlier_reviews or ()), *([report.review] if report.review else ())]
+    known = [_with_outcome(each, report) for each in (*(report.earlier_reviews or ()), report.review) if each]
+    review = _with_outcome(review, report)
     *earlier, last = sorted(known if review in known else [*known, review], key=_reviewed_at)
     return report.model_copy(update={"review": last, "earlier_reviews": earlier or None})
+
+
+def _with_outcome(review: Review, report: Report) -> Review:
+    """Return the review with what it makes of the verdict, whatever the file says of that."""
+    return review.model_copy(update={"outcome": outcome(report.verdict, review) if report.verdict else None})
 
 
 def _reviewed_at(review: Review) -> datetime:

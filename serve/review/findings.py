@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from model_zoo.moderation.schema import ModerationPart, ModerationSegment
 from model_zoo.report import Report, Segment
-from model_zoo.toxicity.schema import ToxicityPart
+from model_zoo.toxicity.schema import OVERALL, ToxicityPart, ToxicitySegment
 from model_zoo.verdict import Decision, Reason
 from serve.review.parts import part_of
 
-Key = tuple[str, str, float, float]  # domain, label, start and end in seconds
+Key = tuple[str, str, float, float, int]  # domain, label, start and end in seconds, item or -1
 Stretch = tuple[float, float]  # start and end in seconds
 
 # the domains whose every segment says that something may be wrong
@@ -32,6 +33,8 @@ class Finding:
     sample_seconds: float  # how long each of its samples stands for, at least a second
     path: tuple[str, ...] = ()  # the labels above it
     origin: str | None = None  # of toxic language: speech, screen, text
+    item: int | None = None  # number of the text that was given
+    item_id: str | None = None
     evidence: tuple[str, ...] = ()  # in words
     verdict: Decision | None = None  # what the policy makes of it
     rule: str | None = None  # of the policy
@@ -49,7 +52,29 @@ class Finding:
     @property
     def key(self) -> Key:
         """Return what tells it from every other."""
-        return self.domain, self.label, self.start_seconds, self.end_seconds
+        return key_of(self.domain, self)
+
+
+class Placed(Protocol):
+    """What has a label and a place in the media: a segment, a reason, a decision, a finding."""
+
+    @property
+    def label(self) -> str:
+        """Return what it is."""
+
+    @property
+    def start_seconds(self) -> float:
+        """Return where it begins."""
+
+    @property
+    def end_seconds(self) -> float:
+        """Return where it ends."""
+
+
+def key_of(domain: str, placed: Placed) -> Key:
+    """Return what tells a finding from every other; of given texts, the item does, too."""
+    item = getattr(placed, "item", None)
+    return domain, placed.label, placed.start_seconds, placed.end_seconds, -1 if item is None else item
 
 
 def findings(report: Report) -> list[Finding]:
@@ -60,7 +85,7 @@ def findings(report: Report) -> list[Finding]:
     for reason in report.verdict.reasons if report.verdict else []:
         if reason.kind != "segment":
             continue
-        key = (reason.domain, reason.label, reason.start_seconds, reason.end_seconds)
+        key = key_of(reason.domain, reason)
         finding = found.get(key) or _named_by(reason, report)
         if finding is not None:
             found[key] = replace(finding, verdict=reason.decision, rule=reason.rule)
@@ -112,19 +137,24 @@ def _moderation(report: Report) -> Iterator[Finding]:
 
 
 def _toxicity(report: Report) -> Iterator[Finding]:
-    for segment in part_of(report, "toxicity", ToxicityPart).segments:
-        yield replace(_finding("toxicity", segment), origin=segment.origin)
+    segments = part_of(report, "toxicity", ToxicityPart).segments
+    for segment in segments:
+        if segment.label == OVERALL and any(_says_more(other, segment) for other in segments):
+            continue
+        yield _finding("toxicity", segment)
+
+
+def _says_more(one: ToxicitySegment, overall: ToxicitySegment) -> bool:
+    """Say whether a segment of a single key tells why a text is toxic as a whole."""
+    same = (one.origin, one.item) == (overall.origin, overall.item)
+    return same and one.label != OVERALL and one.status == "finding" and _overlap(one, overall)
 
 
 def _named_by(reason: Reason, report: Report) -> Finding | None:
     """Find the segment of any domain that a reason names; None where the report has none like it."""
     part = report.domains.get(reason.domain)
     for segment in part.segments if part else []:
-        if (segment.label, segment.start_seconds, segment.end_seconds) == (
-            reason.label,
-            reason.start_seconds,
-            reason.end_seconds,
-        ):
+        if key_of(reason.domain, segment) == key_of(reason.domain, reason):
             return _finding(reason.domain, segment)
     return None
 
@@ -139,6 +169,9 @@ def _finding(domain: str, segment: Segment) -> Finding:
         confidence=segment.peak_confidence,
         is_hint=segment.status == "hint",
         sample_seconds=max(1.0, (segment.end_seconds - segment.start_seconds) / max(1, segment.frames)),
+        origin=getattr(segment, "origin", None),
+        item=getattr(segment, "item", None),
+        item_id=getattr(segment, "item_id", None),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from model_zoo.report import Report, Segment
 from model_zoo.transcription.schema import SpeechSegment
-from serve.review.findings import Key
+from serve.review.findings import Key, key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def _bar(domain: str, segment: Segment, numbers: Mapping[Key, int]) -> Bar:
         peak_seconds=segment.peak_seconds,
         confidence=segment.peak_confidence,
         is_hint=segment.status == "hint",
-        finding=numbers.get((domain, segment.label, segment.start_seconds, segment.end_seconds)),
+        finding=numbers.get(key_of(domain, segment)),
     )
 
 

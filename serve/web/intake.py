@@ -15,10 +15,11 @@ from starlette.requests import Request
 
 from serve.pictures import picture_demuxer
 from serve.shown import shown
+from serve.texts import TEXT_SUFFIXES, is_text
 from serve.web.options import Options, options_of
 from serve.web.refusals import EmptyBodyError, UnknownTypeError, UnreadableRequestError
 from serve.web.tracing import ATTRIBUTES
-from serve.web.uploads import Left, check_size, patient
+from serve.web.uploads import SUFFIXES, Left, check_size, patient
 
 Kind = Literal["media", "json", "lines", "form"]
 
@@ -65,7 +66,7 @@ def is_quick(media_type: str | None) -> bool:
 def is_quick_file(path: Path) -> bool:
     """Say whether a file is a picture or a text by its bytes; raises UnsupportedMediaError as opening it would."""
     with path.open("rb") as file:
-        return path.suffix == ".txt" or picture_demuxer(path.name, file) not in (None, "apng")
+        return is_text(path) or picture_demuxer(path.name, file) not in (None, "apng")
 
 
 def wants_page(request: Request) -> bool:
@@ -94,8 +95,11 @@ class _Form(MultiPartParser):
         self.ended = True
 
 
-async def save_form(request: Request, path: Path, most_bytes: int, left_seconds: Left) -> tuple[str, Options]:
-    """Write the file of a browser's form to `path`; return its name and what the other fields ask for."""
+async def save_form(request: Request, path: Path, most_bytes: int, left_seconds: Left) -> tuple[Path, str, Options]:
+    """Write the file of a browser's form to `path`; return where it is, its name and what the other fields ask for.
+
+    A file of text is known by the end of its name, or by its type, and `path` gets the same end; bytes tell the rest.
+    """
     chunks = _within(request.stream(), most_bytes, left_seconds)
     parser = _Form(request.headers, chunks, max_files=1, max_fields=len(Options.model_fields))
     try:
@@ -109,12 +113,20 @@ async def save_form(request: Request, path: Path, most_bytes: int, left_seconds:
         fields = {name: value for name, value in form.items() if isinstance(value, str) and value}
         if not files or not files[0].size:
             raise EmptyBodyError("the form has no file, or one of 0 bytes; choose one")
+        path = path.with_suffix(_text_suffix(files[0]))
         with path.open("wb") as file:
             await asyncio.to_thread(shutil.copyfileobj, files[0].file, file, 1 << 20)
         name = shown((files[0].filename or path.name).replace("\\", "/").split("/")[-1])[-_MOST_NAME_LETTERS:]
-        return name, options_of(dict(request.query_params) | fields, request.headers.get(ATTRIBUTES))
+        return path, name, options_of(dict(request.query_params) | fields, request.headers.get(ATTRIBUTES))
     finally:
         await form.close()
+
+
+def _text_suffix(file: UploadFile) -> str:
+    suffix = Path(file.filename or "").suffix.lower()
+    media_type = (file.content_type or "").partition(";")[0].strip().lower()
+    found = suffix if suffix else SUFFIXES.get(media_type, "")
+    return found if found in TEXT_SUFFIXES else ""
 
 
 async def _within(chunks: AsyncIterator[bytes], most_bytes: int, left_seconds: Left) -> AsyncGenerator[bytes, None]:

@@ -22,6 +22,7 @@ _TEXT = {"type": "string"}
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 _OPTIONS = {"domains": ["moderation", "objects"], "interval_seconds": 0.5}
 _EXAMPLE = {"media": "s3://bucket/clip.mp4", "options": _OPTIONS}
+_LINES = json.dumps(_EXAMPLE) + '\n{"text": "have a nice day", "id": "c-17"}\n'
 
 
 def describe(app: FastAPI) -> None:
@@ -77,7 +78,7 @@ def _bodies() -> dict[str, Any]:
         "text/plain": {"schema": _TEXT, "example": "Good morning."},
         "application/octet-stream": _BYTES,
         "application/json": {"schema": reference("Named"), "example": _EXAMPLE},
-        "application/jsonlines": {"schema": _TEXT, "example": json.dumps(_EXAMPLE) + "\n"},
+        "application/jsonlines": {"schema": _TEXT, "example": _LINES},
         "multipart/form-data": {
             "schema": {
                 "type": "object",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from model_zoo.errors import UsageError
 from serve.asked import Asked
@@ -38,13 +38,42 @@ class Options(BaseModel):
         return Asked(self.domains, self.interval_seconds, self.frame_detail, self.policy)
 
 
-class Named(BaseModel):
-    """One media file by its name, as the body of a JSON request or a line of JSON Lines."""
+class OwnText(BaseModel):
+    """A text in the body itself, and what the caller calls it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    media: str = Field(min_length=1, max_length=8192, description="s3://, https://, or a path on the server")
+    text: str
+    id: str | int | None = None
+
+
+class Named(BaseModel):
+    """One media file by its name, or texts, as the body of a JSON request or a line of JSON Lines."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    media: str | None = Field(
+        None, min_length=1, max_length=8192, description="s3://, https://, or a path on the server"
+    )
+    text: str | None = Field(None, description="a text itself, instead of media")
+    id: str | int | None = Field(None, description="what the caller calls that text; comes back as `item_id`")
+    texts: tuple[str | OwnText, ...] | None = Field(None, description='several: texts, or {"text": ..., "id": ...}')
     options: Options = Options()
+
+    @model_validator(mode="after")
+    def _brings_one_thing(self) -> Self:
+        brought = [name for name in ("media", "text", "texts") if getattr(self, name) is not None]
+        if len(brought) != 1:
+            raise ValueError(f"one of media, text and texts is needed, not {' and '.join(brought) or 'none'}")
+        if self.id is not None and self.text is None:
+            raise ValueError("an id belongs to a text")
+        return self
+
+    def given(self) -> tuple[OwnText, ...]:
+        """Return the texts of the body."""
+        if self.text is not None:
+            return (OwnText(text=self.text, id=self.id),)
+        return tuple(OwnText(text=text) if isinstance(text, str) else text for text in self.texts or ())
 
 
 def options_of(query: Mapping[str, str], attributes: str | None) -> Options:
@@ -61,12 +90,13 @@ def options_of(query: Mapping[str, str], attributes: str | None) -> Options:
 
 
 def named_of(text: bytes) -> Named:
-    """Read the JSON that names media; raises UnreadableRequestError."""
+    """Read the JSON that names media or brings texts; raises UnreadableRequestError."""
     try:
         return Named.model_validate_json(text)
     except ValidationError as error:
         raise UnreadableRequestError(
             f'{_first(error)}; write e.g. {{"media": "s3://bucket/clip.mp4", "options": {{"domains": ["moderation"]}}}}'
+            ', {"text": "..."} or {"texts": ["...", "..."]}'
         ) from None
 
 

@@ -23,6 +23,11 @@ MOST_IDLE_SECONDS = 20.0  # a client may send nothing
 SUFFIXES = {
     "application/mp4": ".mp4",
     "application/ogg": ".ogg",
+    "application/json": ".json",
+    "application/jsonl": ".jsonl",
+    "application/jsonlines": ".jsonl",
+    "application/x-jsonlines": ".jsonl",
+    "application/x-ndjson": ".jsonl",
     "audio/aac": ".aac",
     "audio/flac": ".flac",
     "audio/mp4": ".m4a",

@@ -138,7 +138,9 @@ def test_decisions_by_keyboard_alone_are_exported_and_merged_into_the_report(
     file = exported(page, "Ada Reviewer", tmp_path)
     (tmp_path / "report.json").write_text(report.model_dump_json())
     outcome = CliRunner().invoke(app, ["review", "apply", str(tmp_path / "report.json"), str(file)])
-    assert outcome.stdout.rstrip().endswith("report.json: 2 of 2 findings decided")
+    assert outcome.stdout.rstrip().endswith(
+        "report.json: 2 of 2 findings decided; outcome block, the policy alone said block"
+    )
     review = json.loads((tmp_path / "report.json").read_text())["review"]
     assert review["reviewer"] == "Ada Reviewer"
     assert review["reviewed_at"].endswith("Z")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.contract_http import *  # noqa: F403
+from tests.integration.contract_texts import *  # noqa: F403
 from tests.server_process import started
 
 pytestmark = pytest.mark.weights
@@ -20,6 +21,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if ANOTHER:
         yield ANOTHER.rstrip("/")
         return
-    with started(tmp_path_factory.mktemp("server"), REELWARDEN_DOMAINS="labels,shots,sounds") as server:
+    with started(tmp_path_factory.mktemp("server"), REELWARDEN_DOMAINS="labels,shots,sounds,toxicity") as server:
         server.wait_for(200)
         yield server.url

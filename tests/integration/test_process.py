@@ -88,6 +88,19 @@ def filled(tmp_path: Path) -> Path:
 NAMES = {*PICTURES, *(f"deep/{name}" for name in VIDEOS)}
 
 
+def test_files_of_texts_are_inputs_where_a_pattern_asks_for_them(tmp_path: Path) -> None:
+    comments = tmp_path / "in" / "comments.jsonl"
+    comments.parent.mkdir()
+    comments.write_text('{"text": "have a nice day"}\n{"text": "kys loser", "id": "c-17"}\n')
+    asked = ("--match", "*.jsonl", "--domains", "toxicity")
+    code, last, _ = run(tmp_path, *asked)
+    assert (code, last["counts"]["done"], last["decisions"]) == (0, 1, {"review": 1})
+    (answer,) = answers(tmp_path).values()
+    assert [(reason["item"], reason["item_id"]) for reason in answer["verdict"]["reasons"]] == [(1, "c-17")]
+    code, last, _ = run(tmp_path, *asked, "--input", comments, "--again")
+    assert (code, last["counts"]["done"]) == (0, 1)
+
+
 def test_every_input_has_one_answer_which_is_the_report_of_the_library(whole: Path) -> None:
     folder = whole
     code, last, lines = json.loads((folder / "told").read_text())

@@ -95,9 +95,9 @@ def test_a_threat_in_the_middle_of_a_polite_letter_is_found(rate) -> None:
     assert found.scores["violence_or_threat"] >= 0.5
 
 
-def test_a_file_of_comments_gives_one_rating_each_and_one_segment_a_key(tmp_path: Path) -> None:
+def test_a_file_of_comments_gives_a_rating_and_segments_of_its_own_for_each(tmp_path: Path) -> None:
     comments = tmp_path / "comments.jsonl"
-    rows = [{"text": "have a nice day"}, {"text": "you idiot"}, {"text": "you stupid moron"}]
+    rows = [{"text": "have a nice day"}, {"text": "you idiot", "id": "c-17"}, {"text": "you stupid moron"}]
     comments.write_text("".join(json.dumps(row) + "\n" for row in rows))
     done = CliRunner().invoke(app, ["analyze", str(comments), "--domains", "toxicity", "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, done.output
@@ -105,8 +105,32 @@ def test_a_file_of_comments_gives_one_rating_each_and_one_segment_a_key(tmp_path
     assert (report["media"]["kind"], report["complete"]) == ("text", True)
     part = report["domains"]["toxicity"]
     assert [text["item"] for text in part["texts"]] == [0, 1, 2]
-    (insults,) = (segment for segment in part["segments"] if segment["label"] == "insult")
-    assert (insults["origin"], insults["frames"], insults["end_seconds"]) == ("text", 2, 0)
+    insults = [segment for segment in part["segments"] if segment["label"] == "insult"]
+    assert [(insult["origin"], insult["item"], insult["item_id"]) for insult in insults] == [
+        ("text", 1, "c-17"),
+        ("text", 2, None),
+    ]
+    reasons = [reason for reason in report["verdict"]["reasons"] if reason["label"] == "insult"]
+    assert {(reason["item"], reason["item_id"]) for reason in reasons} <= {(1, "c-17"), (2, None)}
+    assert "item 1" in done.output
+
+
+def test_a_text_that_no_single_key_is_sure_of_goes_to_a_person_all_the_same(analyzer: Analyzer, tmp_path: Path) -> None:
+    path = tmp_path / "comment.txt"
+    path.write_text("kys loser")
+    report = analyzer.analyze(path)
+    (text,) = part_of(report).texts
+    assert max(text.scores.values()) < 0.8 <= text.toxicity
+    assert report.verdict
+    assert [(reason.label, reason.decision) for reason in report.verdict.reasons] == [("toxicity", "review")]
+
+
+def test_where_no_key_says_what_harms_the_whole_has_its_place(rate) -> None:
+    found = rate("Unless to be rather cold-hearted and rather selfish is to be ill-disposed. He came home.")
+    assert found.toxicity >= 0.5 > max(found.scores.values())
+    ((key, place),) = places(found)
+    assert key == "toxicity"
+    assert "cold-hearted" in place
 
 
 def test_the_same_texts_are_rated_the_same_whatever_stands_beside_them(analyzer: Analyzer, tmp_path: Path) -> None:

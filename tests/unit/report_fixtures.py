@@ -17,7 +17,7 @@ from model_zoo.faces.schema import (
 )
 from model_zoo.labels.schema import LabelsPart
 from model_zoo.moderation.schema import ContentTypeSegment, ModerationPart, ModerationSegment
-from model_zoo.moderation.taxonomy import LABELS, with_ancestors
+from model_zoo.moderation.taxonomy import ALL_LABELS, LABELS, with_ancestors
 from model_zoo.objects.schema import ObjectSegment, ObjectsPart, ObjectTrack
 from model_zoo.report import (
     AudioFacts,
@@ -65,8 +65,8 @@ def finding(
     evidence = Evidence(source="moderation/some_model", label="own", confidence=confidence, grade=grade)
     return ModerationSegment(
         label=label,
-        parent=LABELS[label].parent,
-        level=LABELS[label].level,
+        parent=ALL_LABELS[label].parent,
+        level=ALL_LABELS[label].level,
         status=status,
         grade=grade,
         threshold=0.7,

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from model_zoo.errors import FormError
 from model_zoo.report import Report, ReportedError
+from model_zoo.toxicity.schema import ToxicityPart, ToxicitySegment
 from serve.formats import FORMS, Form, check_domains, form_named, render
 from serve.formats.files import forms_named, write_forms
 from serve.formats.table import harmless
 from serve.saved import read_report
-from tests.unit.report_fixtures import everything, report, speech, transcription
+from tests.unit.report_fixtures import everything, report, span, speech, transcription
 
 EVERY_FORM = pytest.mark.parametrize("form", FORMS.values(), ids=lambda form: form.name)
 HOSTILE = "one\n\n2\n00:00:00,000 --> 00:00:09,000\n<b>bold</b> {\\an8} & <script>alert(1)</script>\r\u2028NOTE --> end"
@@ -100,6 +101,23 @@ def test_the_table_has_a_row_for_every_segment() -> None:
     assert len(rows) == sum(len(part.segments) for part in everything().domains.values())
     insult = next(row for row in rows if row["label"] == "insult")
     assert (insult["domain"], insult["start_seconds"], insult["peak_confidence"]) == ("toxicity", "1.0", "0.9")
+
+
+def test_table_and_lines_say_whose_a_segment_is() -> None:
+    insults = [
+        ToxicitySegment(label="insult", origin="text", item=item, item_id=item_id, **span(0.0, 0.0, 0.9))
+        for item, item_id in ((3, "=c-17"), (4, None))
+    ]
+    found = everything().model_copy(
+        update={"domains": everything().domains | {"toxicity": ToxicityPart(segments=insults)}}
+    )
+    rows = list(csv.DictReader(io.StringIO(render(form_named("csv"), found), newline="")))
+    whose = {(row["label"], row["origin"], row["item"], row["item_id"]) for row in rows if row["item"]}
+    assert whose == {("insult", "text", "3", "'=c-17"), ("insult", "text", "4", "")}
+    assert {row["person"] for row in rows if row["domain"] == "faces"} == {"", "person-1"}
+    assert {row["speaker"] for row in rows if row["domain"] == "transcription"} == {"speaker-1"}
+    lines = [json.loads(line) for line in render(form_named("jsonl"), found).splitlines()]
+    assert [(line["item"], line["item_id"]) for line in lines if "item" in line] == [(3, "=c-17"), (4, None)]
 
 
 @pytest.mark.parametrize(

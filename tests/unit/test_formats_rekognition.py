@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import botocore.session
 import botocore.validate
 import pytest
 
+from model_zoo.faces.schema import FacesPart
 from model_zoo.report import Report
 from serve.formats import form_named, render
 from serve.formats.rekognition_segments import timecode
@@ -165,6 +167,22 @@ def test_faces_say_who_of_the_gallery_they_are_and_how_alike() -> None:
     assert match["Similarity"] == pytest.approx(85.0)  # distance 0.3 of 0.4
     assert match["Face"]["ExternalImageId"] == "Ada"
     assert persons[1]["FaceMatches"] == []
+
+
+def external_id(name: str) -> str:
+    found = everything()
+    people = json.loads(found.domains["faces"].model_dump_json().replace('"Ada"', json.dumps(name)))
+    whole = found.model_copy(update={"domains": {"faces": FacesPart.model_validate(people)}})
+    persons = document("rekognition-face-search", whole)["Persons"]
+    return str(persons[0]["FaceMatches"][0]["Face"]["ExternalImageId"])
+
+
+def test_names_in_letters_that_rekognition_has_not_stay_apart() -> None:
+    names = ("Żółw", "Kość", "A b", "A_b", "x" * 300, "x" * 299)
+    ids = [external_id(name) for name in names]
+    assert len(set(ids)) == len(names)
+    assert ids[3] == "A_b"
+    assert all(re.fullmatch(r"[a-zA-Z0-9_.\-:]{1,255}", found) for found in ids)
 
 
 def test_text_is_lines_with_boxes() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from model_zoo.metrics.cuts import cut_counts
 from model_zoo.metrics.detection import Found, Picture, Truth, average_precision, mean_average_precision
-from model_zoo.metrics.scores import Counts, counts_at, roc_auc
+from model_zoo.metrics.scores import Counts, calibration_error, counts_at, roc_auc
 from model_zoo.metrics.verification import verification
 from model_zoo.metrics.words import Edits, character_edits, together, word_edits, words_of
 
@@ -60,6 +60,12 @@ def test_the_area_under_the_curve_is_the_share_of_pairs_in_the_right_order() -> 
     scores, truths = np.round(random.random(200), 1), random.random(200) < 0.3
     pairs = [(a > b) + (a == b) / 2 for a in scores[truths] for b in scores[~truths]]
     assert roc_auc(scores.tolist(), truths.tolist()) == pytest.approx(np.mean(pairs))
+
+
+def test_scores_are_calibrated_where_as_many_are_right_as_they_say() -> None:
+    assert calibration_error([0.25] * 4 + [1.0] * 2, [True, False, False, False, True, True]) == pytest.approx(0)
+    assert calibration_error([0.9, 0.9, 0.1, 0.1], [True, False, False, False]) == pytest.approx(0.25)
+    assert calibration_error([], []) == 0
 
 
 def test_precision_recall_and_f1() -> None:

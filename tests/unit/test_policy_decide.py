@@ -9,13 +9,14 @@ from typer.testing import CliRunner
 
 from model_zoo.report import NO_PICTURE, Coverage, DomainPart, Report, ReportedError
 from model_zoo.severity import severities
+from model_zoo.toxicity.schema import ToxicitySegment
 from model_zoo.verdict import Verdict
 from serve.cli import app
 from serve.policy import NamedPolicy, find_policy, verdict_of
 from serve.policy.decide import decide
 from serve.policy.load import read_policy
 from serve.settings import load_settings
-from tests.unit.report_fixtures import everything, finding, moderation, report, toxicity, with_parents
+from tests.unit.report_fixtures import everything, finding, moderation, report, span, toxicity, with_parents
 
 HEAD = "schema: reelwarden.policy/1\nname: mine\nversion: 1\n"
 
@@ -220,6 +221,34 @@ def test_the_default_policy_blocks_and_reviews_what_its_page_says() -> None:
     assert ("insult", "review") in caught(verdict)
     kissing = report(moderation=moderation(finding("Kissing on the Lips", 1, 9, 0.99)))
     assert decide(kissing, default()).decision == "allow"
+
+
+def of_toxicity(*segments: ToxicitySegment) -> Report:
+    return report(toxicity=toxicity().model_copy(update={"segments": list(segments)}))
+
+
+@pytest.mark.parametrize(("confidence", "decision"), [(0.79, "allow"), (0.8, "review"), (1.0, "review")])
+def test_a_text_that_is_toxic_as_a_whole_goes_to_a_person_never_further(confidence: float, decision: str) -> None:
+    unsure = ToxicitySegment(label="harassment_or_abuse", origin="text", **span(0.0, 0.0, 0.69))
+    whole = ToxicitySegment(label="toxicity", origin="text", item=4, item_id="c-17", **span(0.0, 0.0, confidence))
+    verdict = decide(of_toxicity(unsure, whole), default())
+    assert verdict.decision == decision
+    assert [(reason.label, reason.item, reason.item_id) for reason in verdict.reasons] == (
+        [("toxicity", 4, "c-17")] if decision == "review" else []
+    )
+    assert severities({"toxicity": of_toxicity(whole).domains["toxicity"]})["Hate"] == (2 if confidence >= 0.8 else 0)
+
+
+def test_a_policy_may_name_the_score_as_a_whole(folder: Path) -> None:
+    mine = policy(folder, "domains:\n  toxicity: {labels: {toxicity: {block: 0.95}}}\n")
+    whole = ToxicitySegment(label="toxicity", origin="speech", **span(1.0, 2.0, 0.96))
+    assert caught(decide(of_toxicity(whole), mine)) == [("toxicity", "block")]
+
+
+@pytest.mark.parametrize(("confidence", "decision"), [(0.59, "allow"), (0.6, "review"), (0.99, "review")])
+def test_hateful_writing_on_the_screen_goes_to_a_person(confidence: float, decision: str) -> None:
+    found = moderation(finding("x:Visible hate text", 1, 4, confidence))
+    assert decide(report(moderation=found), default()).decision == decision
 
 
 def test_severity_is_that_of_the_severest_segment_and_missing_where_nothing_looked() -> None:

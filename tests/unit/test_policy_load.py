@@ -74,6 +74,25 @@ def test_every_problem_is_listed_in_the_order_of_the_lines(tmp_path: Path) -> No
     assert "'maybe' is no rule; write allow, review, block or {review: 0.7, block: 0.9}" in found[2]
 
 
+def test_unknown_names_are_listed_beside_what_else_is_wrong(tmp_path: Path) -> None:
+    text = HEAD + (
+        "on_err: review\ndomains:\n  moderashun: {any: 7}\n  moderation:\n    levels: {4: block, x: block}\n"
+        "    labels:\n      Violense: block\n      Alcohol: maybe\n      7: block\n  toxicity: allow\n"
+    )
+    places = [problem.split(": ")[:2] for problem in problems(tmp_path, text)]
+    assert places == [
+        ["mine.yaml:4", "on_err"],
+        ["mine.yaml:6", "domains.moderashun"],
+        ["mine.yaml:6", "domains.moderashun.any"],
+        ["mine.yaml:8", "domains.moderation.levels.4"],
+        ["mine.yaml:8", "domains.moderation.levels.x"],
+        ["mine.yaml:10", "domains.moderation.labels.Violense"],
+        ["mine.yaml:11", "domains.moderation.labels.Alcohol"],
+        ["mine.yaml:12", "domains.moderation.labels.7"],
+        ["mine.yaml:13", "domains.toxicity"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [

@@ -40,6 +40,18 @@ def test_a_folder_is_searched_for_media_at_every_depth(tmp_path: Path) -> None:
     assert names_of(tmp_path, ("no_*", "a/*.jpg")) == ["no_suffix", "a/x.jpg"]
 
 
+def test_files_of_text_are_taken_where_a_pattern_names_them_and_lists_stay_lists(tmp_path: Path) -> None:
+    put(tmp_path, "a/comments.jsonl", "b.txt", "c.mp4")
+    assert names_of(tmp_path, ("*.jsonl", "*.txt")) == ["b.txt", "a/comments.jsonl"]
+    (item,) = list_inputs(str(tmp_path / "a" / "comments.jsonl"), ("*.jsonl",)).items
+    assert item == Item("comments.jsonl", str(tmp_path / "a" / "comments.jsonl"))
+    (tmp_path / "list.txt").write_text("c.mp4\n")
+    assert names_of(tmp_path / "list.txt", ("*.jsonl",)) == ["c.mp4"]
+    (tmp_path / "c.mp4").unlink()
+    with pytest.raises(MediaNotFoundError, match=r"such as --match '\*\.jsonl' for texts"):
+        list_inputs(str(tmp_path), ())
+
+
 def test_links_that_lead_out_are_refused_and_others_followed(tmp_path: Path) -> None:
     folder, outside = tmp_path / "in", tmp_path / "outside"
     put(folder, "..data/a.mp4")

@@ -94,6 +94,54 @@ def test_of_the_same_words_said_and_shown_the_picture_is_hidden(report: Report) 
     assert len(veiled(changed)) == 1
 
 
+def test_what_is_toxic_as_a_whole_is_asked_about_where_no_key_says_more(report: Report) -> None:
+    explained = [ToxicitySegment(**span(label, 3.0, 5.0), origin="speech") for label in ("insult", "toxicity")]
+    bare = ToxicitySegment(**span("toxicity", 9.0, 10.0), origin="speech")
+    hint = ToxicitySegment(**span("sexual", 9.0, 10.0), origin="speech", status="hint")
+    part = ToxicityPart(segments=[*explained, bare, hint])
+    found = findings(report.model_copy(update={"domains": {"toxicity": part}, "verdict": None}))
+    assert [(finding.label, finding.start_seconds) for finding in found] == [
+        ("insult", 3.0),
+        ("sexual", 9.0),
+        ("toxicity", 9.0),
+    ]
+
+
+def test_what_is_said_hides_no_picture_where_the_verdict_rests_on_the_whole_of_it(report: Report) -> None:
+    said = [ToxicitySegment(**span(label, 3.0, 5.0), origin="speech") for label in ("insult", "toxicity")]
+    reason = Reason(
+        decision="review", rule="whole", domain="toxicity", label="toxicity", start_seconds=3.0, end_seconds=5.0,
+        confidence=0.9,
+    )  # fmt: skip
+    assert report.verdict
+    verdict = report.verdict.model_copy(update={"reasons": [reason]})
+    changed = report.model_copy(update={"domains": {"toxicity": ToxicityPart(segments=said)}, "verdict": verdict})
+    assert [(finding.label, finding.origin) for finding in findings(changed)] == [
+        ("insult", "speech"),
+        ("toxicity", "speech"),
+    ]
+    assert veiled(changed) == []
+
+
+def of_items(report: Report) -> Report:
+    insults = [
+        ToxicitySegment(**span("insult", 0.0, 0.0), origin="text", item=item, item_id=f"c-{item}") for item in (2, 5)
+    ]
+    return report.model_copy(update={"domains": {"toxicity": ToxicityPart(segments=insults)}, "verdict": None})
+
+
+def test_of_several_texts_each_is_asked_about_and_decided_by_itself(report: Report) -> None:
+    comments = of_items(report)
+    assert [(finding.item, finding.item_id) for finding in findings(comments)] == [(2, "c-2"), (5, "c-5")]
+    assert "item 5 (c-5)" in page(comments, MediaSource("clip.mp4", []))
+    item = {"domain": "toxicity", "label": "insult", "start_seconds": 0, "end_seconds": 0, "decision": "reject"}
+    done = merged(comments, read_decisions("d.json", decisions(comments, segments=[item | {"item": 5}])))
+    assert done.review
+    assert [segment.item for segment in done.review.segments] == [5]
+    with pytest.raises(UsageError, match="not in this report"):
+        merged(comments, read_decisions("d.json", decisions(comments, segments=[item | {"item": 4}])))
+
+
 def test_labels_share_a_row_only_where_they_never_meet(report: Report) -> None:
     numbers = {finding.key: number for number, finding in enumerate(findings(report))}
     by_domain = {lane.domain: lane for lane in lanes(report, numbers)}
@@ -161,12 +209,64 @@ def test_every_review_is_kept_and_the_latest_counts_in_whatever_order_they_come(
 
     first, second, third = at(10, "Ada", "accept"), at(11, "Bob", "reject"), at(12, "Ada", "reject")
     in_order = merged(merged(merged(report, first), second), third)
-    assert in_order.review == third
-    assert in_order.earlier_reviews == [first, second]
+    assert in_order.review
+    reviews = [*(in_order.earlier_reviews or ()), in_order.review]
+    assert [(review.reviewer, review.reviewed_at) for review in reviews] == [
+        (review.reviewer, review.reviewed_at) for review in (first, second, third)
+    ]
     assert merged(merged(merged(report, third), first), second) == in_order
     assert merged(in_order, first) == in_order
-    assert Report.model_validate_json(in_order.model_dump_json()).earlier_reviews == [first, second]
+    assert Report.model_validate_json(in_order.model_dump_json()).earlier_reviews == in_order.earlier_reviews
     assert report_sha256(in_order) == report_sha256(report)
+
+
+def of_the_weapons(report: Report, decision: str) -> str:
+    (weapons, _) = findings(report)
+    domain, label, start, end, _ = weapons.key
+    item = {"domain": domain, "label": label, "start_seconds": start, "end_seconds": end, "decision": decision}
+    return decisions(report, segments=[item | {"note": "a toy"}])
+
+
+@pytest.mark.parametrize(("decision", "outcome"), [("reject", "allow"), ("accept", "block")])
+def test_a_review_says_what_is_left_of_the_verdict_and_keeps_it(report: Report, decision: str, outcome: str) -> None:
+    done = merged(report, read_decisions("d.json", of_the_weapons(report, decision)))
+    assert done.review
+    assert report.verdict
+    assert (done.review.outcome, done.verdict) == (outcome, report.verdict)
+    assert merged(done, read_decisions("d.json", of_the_weapons(report, decision))) == done
+
+
+def test_what_nobody_could_look_at_stays_a_reason_whatever_was_rejected(report: Report) -> None:
+    assert report.verdict
+    (caught,) = report.verdict.reasons
+    broke = caught.model_copy(update={"kind": "incomplete", "decision": "review"})
+    verdict = report.verdict.model_copy(update={"reasons": [caught, broke]})
+    whole = report.model_copy(update={"verdict": verdict})
+    done = merged(whole, read_decisions("d.json", of_the_weapons(whole, "reject")))
+    assert done.review
+    assert done.review.outcome == "review"
+
+
+def test_a_review_of_a_report_without_a_verdict_has_no_outcome(report: Report) -> None:
+    bare = report.model_copy(update={"verdict": None})
+    done = merged(bare, read_decisions("d.json", decisions(bare)))
+    assert done.review
+    assert done.review.outcome is None
+
+
+def test_apply_and_explain_tell_the_outcome_and_what_was_rejected(report: Report, tmp_path: Path) -> None:
+    place, decided = tmp_path / "report.json", tmp_path / "decisions.json"
+    place.write_text(report.model_dump_json())
+    decided.write_text(of_the_weapons(report, "reject"))
+    assert "outcome allow, the policy alone said block" in run("apply", place, decided).stdout
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(
+        "schema: reelwarden.policy/1\nname: mine\nversion: 1\ndomains:\n  moderation: {labels: {Weapons: block}}\n"
+    )
+    told = CliRunner().invoke(app, ["policy", "explain", str(mine), str(place)]).stdout
+    assert told.startswith("block: demo.mp4")
+    assert "; rejected by the reviewer: a toy" in told
+    assert "outcome: allow, after the review by Ada at 2026-11-24T15:00:00Z" in told
 
 
 def test_decisions_of_another_report_are_refused(report: Report) -> None:

@@ -15,7 +15,7 @@ from serve.media import find_media, open_media
 def texts_of(folder: Path, name: str, content: str | bytes, limits: Limits | None = None) -> tuple[str, ...]:
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return open_media(path, limits or Limits()).texts
+    return tuple(given.text for given in open_media(path, limits or Limits()).texts)
 
 
 def test_a_plain_file_is_one_text(tmp_path: Path) -> None:
@@ -41,6 +41,12 @@ def test_json_holds_one_text_or_a_list(tmp_path: Path, content: object, texts: t
 def test_json_lines_hold_one_text_a_line_and_blank_lines_none(tmp_path: Path) -> None:
     content = '{"text": "a"}\r\n\r\n"b\u2028c"\n'
     assert texts_of(tmp_path, "a.jsonl", content) == ("a", "b\u2028c")
+
+
+def test_a_text_keeps_the_id_that_its_line_gives_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a", "id": "c-17"}\n"b"\n{"id": 18, "text": "c"}\n{"id": true, "text": "d"}\n')
+    assert [given.id for given in open_media(path, Limits()).texts] == ["c-17", None, "18", None]
 
 
 def test_facts_say_that_it_is_text(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +20,13 @@ from model_zoo.manifest import ModelSpec, WeightFile, read
 from model_zoo.report import Coverage, DomainPart
 from model_zoo.text.schema import TextPart, TextSegment
 from model_zoo.toxicity import heads, lexicon
+from model_zoo.toxicity.foreign import foreign
 from model_zoo.toxicity.networks import checked, label_scores
 from model_zoo.toxicity.postprocess import segments
-from model_zoo.toxicity.schema import KEYS, Origin, RatedText, ToxicityPart
+from model_zoo.toxicity.schema import KEYS, OVERALL, Origin, RatedText, ToxicityPart, ToxicitySegment
 from model_zoo.toxicity.tokens import tokenizer
 from model_zoo.transcription.schema import SpeechSegment, TranscriptionPart
-from model_zoo.values import Tensor
+from model_zoo.values import GivenText, Tensor
 from serve.backends.fake import FakeModel
 from serve.models import choose_models
 from serve.settings import load_settings
@@ -45,7 +46,7 @@ def calm(spec: ModelSpec) -> Loaded:
 
 def rated(parts: Mapping[str, DomainPart], *texts: str) -> ToxicityPart:
     loaded = {role: calm(spec) for role, spec in SPECS.items()}
-    summary = Summary({}, SPECS, 1.0, 60.0, 0, 0, parts, loaded=loaded, texts=texts)
+    summary = Summary({}, SPECS, 1.0, 60.0, 0, 0, parts, loaded=loaded, texts=tuple(map(GivenText, texts)))
     part = toxicity.summarize(summary)
     assert isinstance(part, ToxicityPart)
     return part
@@ -130,8 +131,12 @@ def rated_text(start_seconds: float, origin: Origin = "speech", **scores: float)
     )  # fmt: skip
 
 
+def of_keys(texts: Sequence[RatedText]) -> list[ToxicitySegment]:
+    return [segment for segment in segments(texts) if segment.label != OVERALL]
+
+
 def test_flagged_sentences_after_each_other_are_one_segment_with_the_worst_as_peak() -> None:
-    (first, second) = segments(
+    (first, second) = of_keys(
         [rated_text(0, insult=0.6), rated_text(3, insult=0.8), rated_text(5, insult=0.2), rated_text(20, insult=0.7)]
     )
     assert (first.start_seconds, first.end_seconds, first.peak_seconds, first.frames) == (0, 5, 3, 2)
@@ -140,11 +145,35 @@ def test_flagged_sentences_after_each_other_are_one_segment_with_the_worst_as_pe
 
 
 def test_speech_and_screen_make_segments_of_their_own_and_weak_keys_hints() -> None:
-    found = segments([rated_text(0, insult=0.9), rated_text(0, "screen", insult=0.9, sexual=0.9)])
+    found = of_keys([rated_text(0, insult=0.9), rated_text(0, "screen", insult=0.9, sexual=0.9)])
     assert [(item.label, item.origin, item.status) for item in found] == [
         ("sexual", "screen", "hint"),
         ("insult", "speech", "finding"),
         ("insult", "screen", "finding"),
+    ]
+
+
+def test_the_score_as_a_whole_has_segments_that_open_as_the_others_do() -> None:
+    calm_text, rude = rated_text(0, insult=0.2), rated_text(9, harassment_or_abuse=0.69)
+    found = segments([calm_text.model_copy(update={"toxicity": 0.49}), rude.model_copy(update={"toxicity": 0.98})])
+    assert [(item.label, item.start_seconds, item.peak_confidence, item.status) for item in found] == [
+        ("harassment_or_abuse", 9, 0.69, "finding"),
+        ("toxicity", 9, 0.98, "finding"),
+    ]
+
+
+def test_given_texts_never_share_a_segment() -> None:
+    several = [
+        RatedText(
+            origin="text", text="x", start_seconds=0, end_seconds=0, toxicity=0, scores={"insult": score},
+            item=item, item_id=item_id,
+        )
+        for item, item_id, score in ((0, "a", 0.6), (1, None, 0.1), (7, "b", 0.9))
+    ]  # fmt: skip
+    found = segments(several)
+    assert [(segment.item, segment.item_id, segment.peak_confidence, segment.frames) for segment in found] == [
+        (0, "a", 0.6, 1),
+        (7, "b", 0.9, 1),
     ]
 
 
@@ -261,3 +290,33 @@ def test_a_multilingual_model_is_an_entry_that_a_user_opts_into() -> None:
     known = load_settings(models="toxicity.classifier=distilbert_multilingual", licences="any")
     assert choose_models([toxicity.DOMAIN], known) == {("toxicity", "classifier"): spec}
     assert {"fr", "ru", "zh"} <= set(spec.reads().languages)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Du bist ein dummer Idiot und ich hasse dich", "de"),
+        ("você não vale nada", "pt"),
+        ("sen bir aptalsın ve senden nefret ediyorum", "tr"),
+        ("ты идиот", "Cyrillic"),
+        ("我讨厌你们", "CJK"),
+        ("you are an idiot and the last one", None),
+        ("fu\u0441k you", None),  # a Cyrillic es is a disguise
+        ("un ami of mine", None),
+        ("idiota", None),
+        ("", None),
+        ("1234 :-)", None),
+    ],
+)
+def test_what_is_plainly_not_english_is_told_and_the_rest_passes_for_it(text: str, language: str | None) -> None:
+    assert foreign(text) == language
+
+
+def test_text_that_is_not_english_is_rated_and_coverage_says_how_little_that_means() -> None:
+    some = rated({}, "hello there", "du bist ein Idiot und ich hasse dich")
+    assert [text.language for text in some.texts] == [None, "de"]
+    insult = coverage_of(some)["insult"]
+    assert insult.grade == "trained classifier"
+    assert "rated as if it were en: text that looks like de (1 times)" in (insult.reason or "")
+    assert {entry.grade for entry in rated({}, "ты идиот").coverage} == {"weak evidence", "not covered"}
+    assert "looks like" not in (coverage_of(rated({}, "hello there"))["insult"].reason or "")
