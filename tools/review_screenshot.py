@@ -37,7 +37,10 @@ class Shot:
     section: str | None = None
 
 
-REAL = (Shot("review.png", keys=("k", "a")), Shot("review_people.png", section='[aria-labelledby="words-title"]'))
+REAL = (
+    Shot("review.png", keys=("k", "a")),
+    Shot("review_people.png", keys=("k",), section='[aria-labelledby="words-title"]'),
+)
 MADE_UP = (Shot("review_veiled.png", keys=("j",)),)  # of a report made by hand: the demo holds nothing to be blurred
 
 
@@ -52,7 +55,7 @@ def take(page_file: Path, shots: Sequence[Shot]) -> None:
             for key in shot.keys:
                 tab.keyboard.press(key)
             if shot.section:
-                tab.locator(shot.section).evaluate("section => section.scrollIntoView()")
+                tab.locator(shot.section).evaluate("section => section.scrollIntoView({block: 'center'})")
             while tab.evaluate("document.getElementById('video').seeking"):
                 tab.wait_for_timeout(100)
             tab.wait_for_timeout(1000)  # the video shows the frame that it was sent to
