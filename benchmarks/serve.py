@@ -6,9 +6,7 @@ with OpenCV and runs the same ONNX files in batches of 32 with ONNX Runtime on a
 all cores. Latencies are those of `hey`, of the answers that were admitted (status 200): at capacity, of all runs of the
 comparison together. Overload is ten times as many clients as at capacity, each of which asks again as soon as it is
 refused, at most at ten times the measured rate. A cold start is from the start of the process on this machine, not of a
-container. The CPU time of the case over HTTP is that of the server and of `hey`. All of it is measured with the
-settings by default, which let sixteen requests wait so that bursts are served; then overload once more with settings
-for latency, under which a picture more than are worked on is refused at once.
+container. The CPU time of the case over HTTP is that of the server and of `hey`.
 """
 
 from __future__ import annotations
@@ -45,7 +43,6 @@ OVERLOAD = 10
 OVERLOAD_SECONDS = 15
 STARTS = 3
 DOMAINS = ("moderation", "labels")
-FOR_LATENCY = {"REELWARDEN_PICTURES_AT_ONCE": "2", "REELWARDEN_MOST_WAITING": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +78,9 @@ def together(loads: Sequence[Answers]) -> Answers:
 
 
 @contextmanager
-def server(domains: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+def server(domains: str) -> Iterator[subprocess.Popen[bytes]]:
     """Start a server and wait for /ping."""
-    environment = os.environ | {"REELWARDEN_PORT": str(PORT), "REELWARDEN_HOST": "127.0.0.1"} | settings
+    environment = os.environ | {"REELWARDEN_PORT": str(PORT), "REELWARDEN_HOST": "127.0.0.1"}
     command = [sys.executable, "-m", "serve", "serve", "--domains", domains]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
@@ -137,19 +134,7 @@ def measured(domain: str) -> tuple[list[Figure], dict[str, object]]:
         ]
         figures = compare(cases, PEER)
         alone = hey(1, "-n", str(PICTURES_ALONE)).told()
-        told = {"one client": alone} | overload(process.pid, together(loads[1:]).told(), alone)
-    return figures, told | {"settings for latency": FOR_LATENCY | for_latency(domain, figures)}
-
-
-def for_latency(domain: str, figures: Sequence[Figure]) -> dict[str, object]:
-    """Ask one client's, 32 clients' and ten times as much of a server whose settings let nobody wait."""
-    (plain,) = (figure for figure in figures if figure.case == PEER)
-    with server(domain, **FOR_LATENCY) as process:
-        alone = hey(1, "-n", str(PICTURES_ALONE)).told()
-        full = hey(CLIENTS, "-z", f"{OVERLOAD_SECONDS}s").told()
-        told = overload(process.pid, full, alone)
-    ratio = full["admitted_a_second"] / (plain.units / plain.wall_seconds)
-    return {"one client": alone, "32 clients, admitted a second / plain loop": round(ratio, 2)} | told
+        return figures, {"one client": alone} | overload(process.pid, together(loads[1:]).told(), alone)
 
 
 def overload(pid: int, full: dict[str, float], alone: dict[str, float]) -> dict[str, object]:

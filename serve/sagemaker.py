@@ -112,9 +112,9 @@ def _add_invocations(app: FastAPI, service: Service) -> None:
         place = held_place(request, service.lane_of(media_type))
         ends = service.ends()
         if kind == "lines":
-            return await _lines(service, request, ends)
+            return await _lines(service, request, ends, place)
         if kind == "json":
-            return await _named(service, request, ends)
+            return await _named(service, request, ends, place)
         return await _uploaded(service, request, ends, place, media_type, form=kind == "form")
 
     app.post("/invocations", tags=["sagemaker"])(invocations)
@@ -153,15 +153,17 @@ async def _uploaded(
         return Response(content, headers={"Content-Type": job.output.content_type})
 
 
-async def _named(service: Service, request: Request, ends: Ends) -> Response:
+async def _named(service: Service, request: Request, ends: Ends, place: Place) -> Response:
     """Answer for media that the body names."""
     named = named_of(await whole(request.stream(), MOST_JSON_BYTES, ends.left_seconds))
     job = _job(service, request, named.options, ends)
-    content = await given.worked(service, request, ends, job, named)
+    if named.media is None:
+        place.move(service.pictures)  # texts do not wait behind videos
+    content = await given.worked(service, request, ends, place, job, named)
     return Response(content, headers={"Content-Type": job.output.content_type})
 
 
-async def _lines(service: Service, request: Request, ends: Ends) -> Response:
+async def _lines(service: Service, request: Request, ends: Ends, place: Place) -> Response:
     """Answer every line with a line, in order and as soon as it is there; one that fails gets its error."""
     from serve.web.outputs import lines_type
 
@@ -172,7 +174,7 @@ async def _lines(service: Service, request: Request, ends: Ends) -> Response:
     if not lines:
         raise EmptyBodyError("there is no line with media in the body")
     content_type = lines_type(accept, len(lines))
-    answers = _answer_lines(service, request, ends, lines)
+    answers = _answer_lines(service, request, ends, place, lines)
     first = await anext(answers)  # what refuses the whole request is raised here, while a status can be sent
 
     async def stream() -> AsyncIterator[bytes]:
@@ -185,11 +187,11 @@ async def _lines(service: Service, request: Request, ends: Ends) -> Response:
 
 
 async def _answer_lines(
-    service: Service, request: Request, ends: Ends, lines: list[bytes]
+    service: Service, request: Request, ends: Ends, place: Place, lines: list[bytes]
 ) -> AsyncGenerator[bytes, None]:
     for line in lines:
         try:
-            answered = await _answer_line(service, request, ends, line)
+            answered = await _answer_line(service, request, ends, place, line)
         except ClientLeftError:
             raise
         except ReelwardenError as error:
@@ -199,11 +201,11 @@ async def _answer_lines(
         yield answered + b"\n"
 
 
-async def _answer_line(service: Service, request: Request, ends: Ends, line: bytes) -> bytes:
+async def _answer_line(service: Service, request: Request, ends: Ends, place: Place, line: bytes) -> bytes:
     from serve.web.outputs import line_output
 
     named = named_of(line)
     asked = named.options.asked()
     names = tuple(domain.name for domain in asked.chosen(service.analyzer.domains))
     job = Job(asked, line_output(named.options.format, names), ends)
-    return await given.worked(service, request, ends, job, named)
+    return await given.worked(service, request, ends, place, job, named)

@@ -70,7 +70,8 @@ class Settings(BaseSettings):
 
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto",
-        description="where models run; cuda refuses to start where one that is not small would have to run on the CPU",
+        description="where models run; cuda refuses to start where one would have to run on the CPU, but for those "
+        "that their manifest calls `small`",
     )
     gpu_memory_share: float = Field(
         0.7, gt=0, le=1, description="of a GPU's memory that all models together may hold; the rest is for decoding"
@@ -97,7 +98,7 @@ class Settings(BaseSettings):
         default_factory=usable_threads,
         ge=1,
         le=256,
-        description="CPU threads for inference, and for decoding; by default one a core of the container's quota",
+        description="CPU threads for inference and decoding; by default one for each core that the container may use",
     )
 
     max_bytes: int = Field(Limits().max_bytes, gt=0, description="largest accepted file")

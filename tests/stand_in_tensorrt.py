@@ -177,7 +177,9 @@ class PlanEngine:
     device_memory_size_v2 = 4096
 
     def __init__(self, content: bytes, profiles: Ranges, logger: Any) -> None:
-        self.session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         self.logger = logger
         self._profiles = profiles
         taken = self.session.get_inputs()[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from pathlib import Path
 
-from model_zoo.errors import BackendError
+from model_zoo.errors import BackendError, DeviceLostError
 from model_zoo.manifest import ModelSpec
 from serve.backends.ctranslate2 import Ctranslate2Model, cap_kept_memory, compute_type
 from serve.backends.on_gpu import place_on_gpu, why_onnxruntime
@@ -37,6 +37,8 @@ def place_model(
                 cap_kept_memory(wishes.most_bytes(found.gpu.memory_bytes))
                 return _speech_on_gpu(spec, path, threads, found.gpu)
             return place_on_gpu(spec, path, wishes, found.gpu)
+        except DeviceLostError:
+            raise
         except BackendError as error:
             reason = f"{found.gpu.name} could not be used: {error}"
     if wishes.device == "cuda" and not spec.small:

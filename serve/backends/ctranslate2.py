@@ -111,6 +111,7 @@ class Ctranslate2Model:
             if device == "cuda":
                 self._whisper.encode(self._spectrogram(np.zeros(WARM_UP_SAMPLES, np.float32))[None])
         except Exception as error:
+            check_device(spec.name, error)
             raise BackendError(f"{spec.name}: CTranslate2 cannot load {path.parent}: {error}") from error
 
     def run(self, tensors: Given) -> Tensors:
@@ -155,6 +156,10 @@ class Ctranslate2Model:
         wanted, usual = (tensors[name].tolist() for name in ("language", "usual_language"))
         if unknown := {*wanted, *usual} - known:
             raise BackendError(f"{self._spec.name}: does not know the language {', '.join(sorted(unknown))}")
+        if {len(tensors[name]) for name in ("filled", "language", "usual_language")} != {len(waveform)}:
+            raise BackendError(
+                f"{self._spec.name}: `filled`, `language` and `usual_language` have a value for every row"
+            )
         return waveform, tensors["filled"], wanted, usual, int(tensors["beam_size"].max(initial=1))
 
     def _transcribe(

@@ -43,11 +43,6 @@ _WORDS = re.compile(
 )
 
 
-def is_lost(error: BaseException) -> bool:
-    """Say whether an error, or what it was raised from, means that only a restart of the process mends the GPU."""
-    return _sticky(error) is not None
-
-
 def check_device(name: str, error: BaseException) -> None:
     """Raise DeviceLostError, for the model of this name, where an error means that the GPU is lost."""
     sticky = _sticky(error)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from model_zoo.engines.build import WORKSPACE_BYTES, Library, installed, library
 from model_zoo.engines.keep import Kept
-from model_zoo.errors import BackendError, ReelwardenError
+from model_zoo.errors import BackendError, DeviceLostError, ReelwardenError
 from model_zoo.manifest import ModelSpec
 from model_zoo.values import Model
 from serve.backends.agreement import check_agreement
@@ -59,6 +59,8 @@ def place_on_gpu(spec: ModelSpec, weights: Path, wishes: Wishes, gpu: Gpu) -> Pl
     for name, way in _ways(wishes).items():
         try:
             placed = way(asked)
+        except DeviceLostError:
+            raise
         except ReelwardenError as error:
             failures[name] = str(error)
             log.warning("%s: not by %s: %s", spec.name, name, error)

@@ -163,7 +163,7 @@ class OnnxCudaModel:
     def _halve(self, error: MemoryError) -> None:
         """Go on with batches half as large; raises BackendError where one row is too much already."""
         self._bound = {  # they hold memory, but graphs go on with the addresses that they were captured with
-            size: bound for size, bound in self._bound.items() if bound.captured and size < self._most
+            size: bound for size, bound in self._bound.items() if bound.captured and size <= self._most // 2
         }
         if self._most == 1:
             fix = "lower REELWARDEN_GPU_MEMORY_SHARE, so that other models leave more of it"

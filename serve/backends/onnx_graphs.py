@@ -26,6 +26,7 @@ class OnnxGraphModel:
             raise
         except (BackendError, MemoryError) as error:
             self._without = f"without CUDA graphs: {error}"
+        if self._without:  # only now, when the error has let the first session and its memory go
             plain = replace(target, graphs=False)
             self._model = self._thread.submit(OnnxCudaModel, spec, path, plain).result()
 

@@ -15,7 +15,7 @@ from model_zoo.manifest import ModelSpec
 from model_zoo.values import Given, Rows, Tensor, Tensors
 from serve.backends.agreement import noise
 from serve.backends.contract import given_rows
-from serve.backends.device_lost import watched_device
+from serve.backends.device_lost import check_device, watched_device
 from serve.backends.graphs import CAPTURING, batch_sizes
 from serve.backends.plan_context import Part, PlanContext, loaded
 from serve.backends.plan_memory import Memory
@@ -84,6 +84,7 @@ class TensorrtPlanModel:
                     context.capture()
                     self._captured[size] = context
         except Exception as error:  # noqa: BLE001 - whatever it is, the plan may run without; if not, that tells
+            check_device(spec.name, error)
             self._captured.clear()
             self._without = f"without CUDA graphs: {str(error) or type(error).__name__}"
 
@@ -136,12 +137,15 @@ class TensorrtPlanModel:
 
     def _halve(self, size: int, sides: Sequence[int], error: MemoryError) -> None:
         """Go on with batches half as large; raises BackendError where no profile takes less already."""
-        if size <= min(profile.least[0] for profile in self._fitting(sides)):
+        smaller = max(1, size // 2)
+        if self._size(smaller, sides) >= size:  # the profiles leave a gap
+            smaller = 1
+        if self._size(smaller, sides) >= size:
             raise BackendError(
                 f"{self._spec.name}: the GPU's memory is full with a batch of {size} ({error}); run fewer domains "
                 "on it, or lower REELWARDEN_GPU_MEMORY_SHARE, so that other models leave more of it"
             ) from error
-        self._most = max(1, size // 2)
+        self._most = smaller
         self._any = PlanContext(self._plan)  # without the memory of larger batches
         self._halved = f"the GPU's memory was full, so at most {self._most} rows are run at once"
 

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 def run_job(load: Callable[[], Settings], job: JobSettings, signals: Signals) -> tuple[Totals, list[Entry]]:
     """Do the whole job; return its totals, with the exit code, and the inputs that failed."""
     start = time.monotonic()
-    shard, outputs = ALL, None
+    shard, outputs, ledger = ALL, None, None
     try:
         shard = find_shard(job, os.environ, read_hosts(job.config_dir, job.input))
         tag = f"{shard.index}-of-{shard.count}-"
@@ -58,7 +58,11 @@ def run_job(load: Callable[[], Settings], job: JobSettings, signals: Signals) ->
             sums = _Job(job, ledger, Crew(Task(settings, job, rules, tag, scratch)), signals).run()
         ledger.write(sums)
     except ReelwardenError as error:
-        return _ended_early(error, shard, outputs, time.monotonic() - start), []
+        if ledger is None:
+            return _ended_early(error, shard, outputs, time.monotonic() - start), []
+        sums = ledger.totals("failed", error.exit_code, str(error))
+        with suppress(ReelwardenError):
+            ledger.write(sums)
     return sums, ledger.failures
 
 

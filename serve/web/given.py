@@ -14,13 +14,13 @@ from serve.web.options import Named
 from serve.web.uploads import upload_file
 
 if TYPE_CHECKING:
+    from serve.web.lanes import Place
     from serve.web.service import Ends, Job, Service
 
 
-async def worked(service: Service, request: Request, ends: Ends, job: Job, named: Named) -> bytes:
-    """Have a worker answer for what one JSON object brings; texts do not wait behind videos."""
-    lane = service.pictures if named.media is None else service.videos
-    return await service.worked(lane, request, ends, lambda: _answer(service, job, named))
+async def worked(service: Service, request: Request, ends: Ends, place: Place, job: Job, named: Named) -> bytes:
+    """Have a worker answer for what one JSON object brings."""
+    return await service.worked(place.lane, request, ends, lambda: _answer(service, job, named))
 
 
 def _answer(service: Service, job: Job, named: Named) -> bytes:

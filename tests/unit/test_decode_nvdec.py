@@ -320,7 +320,7 @@ def test_parameter_sets_of_both_codecs_are_read_from_the_header() -> None:
 
 def test_as_many_videos_are_decoded_at_once_as_there_are_engines(clip: Path) -> None:
     library = Library()
-    nvdec = Nvdec(GPU, Sessions(library, HostPainter, engines=2, patience_seconds=600.0))
+    nvdec = Nvdec(GPU, Sessions(library, HostPainter, engines=2, patience_seconds=60.0))
     with ThreadPoolExecutor(6) as files:
         results = list(files.map(lambda _: read_with(clip, nvdec), range(6)))
     assert [(len(got), facts.backend, facts.fallback_reason) for got, facts in results] == [(FRAMES, "nvdec", None)] * 6
@@ -337,7 +337,7 @@ def test_a_video_that_waits_too_long_for_an_engine_goes_to_the_cpu(clip: Path) -
 
 
 def test_videos_that_wait_for_an_engine_are_served_in_the_order_in_which_they_came(clip: Path) -> None:
-    sessions = Sessions(Library(), HostPainter, engines=1)
+    sessions = Sessions(Library(), HostPainter, engines=1, patience_seconds=60.0)
     served: list[int] = []
 
     def wait(number: int) -> None:
@@ -347,7 +347,8 @@ def test_videos_that_wait_for_an_engine_are_served_in_the_order_in_which_they_ca
     with ThreadPoolExecutor(5) as files, sessions.session(ANY_KIND):
         for number in range(5):
             files.submit(wait, number)
-            while len(sessions._queue) <= number:
+            end = time.monotonic() + 60
+            while len(sessions._queue) <= number and time.monotonic() < end:
                 time.sleep(0.001)
         assert served == []
     assert served == [0, 1, 2, 3, 4]

@@ -113,6 +113,14 @@ def test_a_full_memory_halves_the_batch_and_says_so(tmp_path: Path) -> None:
     assert sizes == [3] * 7
 
 
+def test_a_full_memory_goes_on_below_a_gap_between_profiles(tmp_path: Path) -> None:
+    many = {"pixels": [[8, SIZE, SIZE, 3], [8, SIZE, SIZE, 3], [12, SIZE, SIZE, 3]]}
+    model, _, memory = opened(network(tmp_path), ONE, many)
+    memory.fits = noise(5).nbytes
+    np.testing.assert_allclose(model.run({"pixels": noise(9)})["scores"], noise(9).mean(axis=(1, 2)), rtol=1e-5)
+    assert model.notes == "the GPU's memory was full, so at most 1 rows are run at once"
+
+
 def test_a_memory_too_small_for_the_least_batch_is_an_error_that_names_the_fix(tmp_path: Path) -> None:
     model, _, memory = opened(network(tmp_path), MANY)
     memory.fits = 100
