@@ -15,6 +15,7 @@ from model_zoo.errors import UsageError
 from serve.process import job as job_module
 from serve.process.crew import Crew
 from serve.process.job import run_job
+from serve.process.ledger import Ledger
 from serve.process.messages import Task
 from serve.process.settings import load_job_settings
 from serve.process.signals import Signals
@@ -114,3 +115,22 @@ def test_a_summary_that_cannot_be_read_is_left_as_it_is(tmp_path: Path, monkeypa
     monkeypatch.setattr("serve.process.outputs.FolderOutputs.summaries", unreachable)
     assert outcome(tmp_path, "", monkeypatch).exit_code == 2
     assert summary(tmp_path) == before
+
+
+def test_a_summary_that_cannot_be_written_at_the_end_hides_no_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = Ledger.write
+    broken: list[str] = []
+
+    def fails_once_the_work_is_done(ledger: Ledger, sums: Totals) -> None:
+        if sums.state == "finished" and not broken:
+            broken.append("now")
+            raise UsageError("out/summary.json: no room; make some")
+        written(ledger, sums)
+
+    monkeypatch.setattr(Ledger, "write", fails_once_the_work_is_done)
+    sums = outcome(tmp_path, "a b bad", monkeypatch)
+    assert (sums.state, sums.exit_code, sums.error) == ("failed", 2, "out/summary.json: no room; make some")
+    assert (sums.counts["done"], sums.counts["failed"], sums.counts["left"]) == (2, 1, 0)
+    assert summary(tmp_path)["counts"] == sums.counts
