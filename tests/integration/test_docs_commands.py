@@ -33,12 +33,12 @@ ELSEWHERE = {  # what the line begins with -> where it is proven, or why it cann
     "reelwarden models pull nudenet_320n": "needs a licence that the reader must accept",
     "reelwarden models verify house_nsfw": "needs the reader's own model",
     "reelwarden process --input s3://": "test_process_s3.py, against a real S3 server",
-    "reelwarden process --input /data/in": "test_process.py; the folders are the reader's",
     "reelwarden evaluate labelled/ --models objects.detector=my_detector": "needs the reader's own model",
     "curl -H 'Content-Type: application/json' -d '{\"media\": \"s3://": "needs a bucket; test_web_fetching.py",
     "tar -xzf model.tar.gz -C ~/.cache": "would change this user's cache",
 }
 MADE_UP = {
+    "/data/": "data/",
     "https://…": "https://example.com/clip.mp4",
     "s3://…": "s3://bucket/clip.mp4",
     ":sagemaker:…": ":sagemaker:eu-west-1:123456789012:flow-definition/moderators",
@@ -71,6 +71,12 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(MEDIA / "images" / "astronaut.jpg", folder / "photo.jpg")
     (folder / "tests" / "media").mkdir(parents=True)
     shutil.copy(MEDIA / "variants" / "demo_vp9.webm", folder / "tests" / "media" / "demo.mp4")
+    comments = json.dumps({"id": "c-17", "text": "have a nice day"}) + "\n"
+    for place in ("", "data/comments"):
+        (folder / place).mkdir(parents=True, exist_ok=True)
+        (folder / place / "comments.jsonl").write_text(comments, "utf-8")
+    (folder / "data" / "in").mkdir()
+    shutil.copy(folder / "photo.jpg", folder / "data" / "in")
     (folder / "labelled" / "shots").mkdir(parents=True)
     shutil.copy(MEDIA / "variants" / "demo_vp9.webm", folder / "labelled" / "shots" / "clip.webm")
     (folder / "labelled" / "shots" / "clip.txt").write_text("0.6\n", "utf-8")
@@ -95,7 +101,7 @@ def run(line: str, folder: Path, **environment: str) -> subprocess.CompletedProc
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the port of a running server."""
-    with started(tmp_path_factory.mktemp("server"), REELWARDEN_DOMAINS="moderation,objects") as server:
+    with started(tmp_path_factory.mktemp("server"), REELWARDEN_DOMAINS="moderation,objects,toxicity") as server:
         server.wait_for(200)
         yield server.url.rpartition(":")[2]
 
