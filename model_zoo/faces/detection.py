@@ -28,6 +28,7 @@ LEAST_FACE = 18  # pixels of the detector's input
 SMALLEST_FACE_PIXELS = 24  # of the source
 FINEST = 1.0  # the detector's input pixels per pixel of the view, at most: finer squares cost more than they find
 LEAST_MARGIN = 0.05  # a box over the edge of its square by more of its side is a cut face
+SLACK = 0.1  # of a square: for so little left over, squares overlap a little less, and there is none more
 MIDDLE_ABOVE = 3.0  # how much larger the whole frame must be than the smallest squares for a size between
 
 
@@ -72,9 +73,9 @@ def _cover(width: int, height: int, side: float, overlap: float) -> Iterator[Squ
 
 
 def _starts(length: int, side: float, overlap: float) -> list[float]:
-    if length <= side:
+    count = int(np.ceil((length - overlap) / (side - overlap) - SLACK))
+    if count <= 1:
         return [(length - side) / 2]
-    count = int(np.ceil((length - overlap) / (side - overlap)))
     return [float(start) for start in np.linspace(0, length - side, count)]
 
 
