@@ -50,7 +50,7 @@ class OwnText(BaseModel):
 class Named(BaseModel):
     """One media file by its name, or texts, as the body of a JSON request or a line of JSON Lines."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     media: str | None = Field(
         None, min_length=1, max_length=8192, description="s3://, https://, or a path on the server"

@@ -70,6 +70,8 @@ def test_an_error_that_comes_round_to_itself_is_told_once(lines: io.StringIO) ->
     [
         (Word, {"text": [SAID], "start_seconds": SAID, "end_seconds": SAID, "confidence": SAID}),
         (Named, {"media": [SAID], "options": {"format": [SAID]}}),
+        (Named, {"texts": [{"text": "", "id": SAID, "of": SAID}, {"text": [SAID]}]}),
+        (Named, {"media": SAID, "text": SAID}),
     ],
 )
 def test_a_value_of_a_report_or_a_request_that_is_wrong_is_not_quoted(model: Any, values: dict[str, Any]) -> None:
