@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from serve.settings import load_settings
 
 DOMAIN = "faces"
 SOURCE = "python -m benchmarks.face_quality"
+figure = partial(measured.figure, source=SOURCE)
 OTHERS = {"models": "faces.detector=scrfd_500m,faces.embedder=arcface_mobilefacenet", "licences": "any"}
 PORTRAITS = [OWN_MEDIA / "images" / name for name in ("astronaut.jpg", "grace_hopper.jpg")]
 PORTRAITS += [OWN_MEDIA / "faces" / f"screencast_man_{name}.jpg" for name in "ab"]
@@ -161,11 +163,6 @@ def comparing(faces: Sequence[Face], distances: Sequence[float]) -> Iterator[dic
         other = f"{judged.accepted} of {judged.other_pairs} pairs of two; {people}"
         yield figure(f"false reject rate, distance at most {distance:g}", judged.false_reject_rate, same)
         yield figure(f"false accept rate, distance at most {distance:g}", judged.false_accept_rate, other)
-
-
-def figure(metric: str, value: float, dataset: str) -> dict[str, Any]:
-    """Return one figure as measured.json has it."""
-    return {"metric": metric, "value": round(value, 4), "dataset": dataset, "source": SOURCE}
 
 
 def measure(**more: str) -> measured.Figures:

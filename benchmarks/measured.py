@@ -17,6 +17,11 @@ TABLE = re.compile(r"(?<=<!-- measured -->\n).*?(?=<!-- end -->)", re.DOTALL)
 Figures = dict[str, list[dict[str, Any]]]  # model -> metric, value, dataset, source
 
 
+def figure(metric: str, value: float, dataset: str, *, source: str, decimals: int = 4) -> dict[str, Any]:
+    """Return one figure as `measured.json` has it."""
+    return {"metric": metric, "value": round(value, decimals), "dataset": dataset, "source": source}
+
+
 def measured_path(domain: str) -> Path:
     """Return the file of a domain's figures."""
     return ZOO / domain / "measured.json"

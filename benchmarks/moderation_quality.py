@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from serve.settings import load_settings
 
 DOMAIN = "moderation"
 SOURCE = "python -m benchmarks.moderation_quality"
+figure = partial(measured.figure, source=SOURCE, decimals=2)
 FRAMES_A_SECOND = 4
 BODY_PARTS = {"models": "moderation.body_parts=nudenet_320n", "licences": "any"}
 
@@ -79,11 +81,6 @@ def alarms(files: Sequence[Path], words: str, frames_a_second: int, **more: str)
     names = sorted({segment.label for segment in findings})
     rate = f", {frames_a_second} a second" if files == videos() else ""
     return len(findings), f"{words}{rate}" + (f": {', '.join(names)}" if names else "")
-
-
-def figure(metric: str, value: float, dataset: str) -> dict[str, Any]:
-    """Return one figure as measured.json has it."""
-    return {"metric": metric, "value": round(value, 2), "dataset": dataset, "source": SOURCE}
 
 
 def main() -> None:

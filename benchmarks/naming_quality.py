@@ -9,6 +9,7 @@ and into their cards. The media are few: this shows that nothing is broken, not 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from serve.pipeline import Analyzer
 from serve.settings import load_settings
 
 SOURCE = "python -m benchmarks.naming_quality"
+figure = partial(measured.figure, source=SOURCE, decimals=2)
 DETECTOR, TAGGER = "nanodet_g_416", "efficientnet_lite0"
 IMAGENET = {  # what the picture shows above all, in names of ImageNet of which any is right
     OWN_MEDIA / "images" / "coffee.jpg": {"espresso", "coffee mug", "cup"},
@@ -90,11 +92,6 @@ def tagged(analyzer: Analyzer) -> Iterator[dict[str, Any]]:
         names = ", ".join(f"{name} {score:.2f}" for name, score in said.items()) or "nothing"
         score = max((said[name] for name in right & set(said)), default=0.0)
         yield figure("score of a right name", score, f"{path.name}: says {names}")
-
-
-def figure(metric: str, value: float, dataset: str) -> dict[str, Any]:
-    """Return one figure as measured.json has it."""
-    return {"metric": metric, "value": round(value, 2), "dataset": dataset, "source": SOURCE}
 
 
 def measure() -> dict[str, measured.Figures]:

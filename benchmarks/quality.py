@@ -10,7 +10,6 @@ good a model is.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 from collections import defaultdict
@@ -19,13 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import measured
+from benchmarks.media_sets import OWN_MEDIA, RICH_MEDIA
 from serve.cli_evaluate import by_model
 from serve.evaluate import Figure, evaluate
 from serve.settings import load_settings
 
-ROOT = Path(__file__).resolve().parent.parent
-OWN_MEDIA = ROOT / "tests" / "media"
-RICH_MEDIA = ROOT / os.environ.get("REELWARDEN_TEST_MEDIA", "../shared/media")
 SOURCE = "python -m benchmarks.quality"
 PEOPLE = {  # one photograph each; crops of one would be too easy
     "obama": ("faces/obama.jpg", "faces/obama3.jpg"),

@@ -9,6 +9,7 @@ into the card. There is no recording of a gunshot or a scream among the media: t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from serve.settings import load_settings
 
 DOMAIN, MODEL, MEASURED_BY_RULE = "sounds", "yamnet", "loudness"
 SOURCE = "python -m benchmarks.sound_quality"
+figure = partial(measured.figure, source=SOURCE, decimals=2)
 SPEECH, SILENCE = "Speech", "Silence"
 LOUDNESS_OF = ("speech/librivox_austen_0870.wav", "audio_events/applause.flac", "audio_events/thunder.flac")
 EBUR128 = "lavfi.r128.I"
@@ -103,11 +105,6 @@ def ebur128_lufs(path: Path) -> float:
                     break
                 measured_lufs = float(told.metadata.get(EBUR128, measured_lufs))
     return measured_lufs
-
-
-def figure(metric: str, value: float, dataset: str) -> dict[str, Any]:
-    """Return one figure as measured.json has it."""
-    return {"metric": metric, "value": round(value, 2), "dataset": dataset, "source": SOURCE}
 
 
 def measure() -> measured.Figures:
