@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import wave
 from collections.abc import Sequence
@@ -14,8 +13,8 @@ import numpy as np
 from faster_whisper.audio import decode_audio
 from numpy.typing import NDArray
 
-ROOT = Path(__file__).resolve().parent.parent
-RICH_MEDIA = ROOT / os.environ.get("REELWARDEN_TEST_MEDIA", "../shared/media")
+from benchmarks.media_sets import RICH_MEDIA
+
 RATE = 16_000
 PAUSE_SECONDS = 0.7
 

@@ -9,22 +9,21 @@ the domain's card, so that no figure is typed by hand.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import measured
+from benchmarks.measured import figure
+from benchmarks.media_sets import OWN_MEDIA, RICH_MEDIA
 from model_zoo.ops.text import distance_within, edit_distance
 from model_zoo.text.order import read_order
 from model_zoo.text.schema import TextSegment
 from serve.pipeline import Analyzer
 from serve.settings import load_settings
 
-ROOT = Path(__file__).resolve().parent.parent
 DOMAIN = "text"
-PICTURES = ROOT / "tests" / "media" / "images"
-RICH_MEDIA = ROOT / os.environ.get("REELWARDEN_TEST_MEDIA", "../shared/media")
+PICTURES = OWN_MEDIA / "images"
 WITHOUT_TEXT = ("astronaut.jpg", "cameraman.png", "cat.png", "china_pagoda.jpg", "coffee.jpg", "flower.jpg")
 WITHOUT_TEXT += ("rocket.jpg", "two_dogs.jpg")
 WHOLE_TEXT = {"ocr/phototest.tif": "ocr/phototest.gold.txt"}  # the others' references are parts of what is to be read
@@ -62,17 +61,13 @@ def measure(analyzer: Analyzer) -> dict[str, list[dict[str, Any]]]:
         rate = (
             whole_error_rate((RICH_MEDIA / whole).read_text("utf-8"), text) if whole else error_rate(truth[name], text)
         )
-        rates.append(_figure("character error rate", rate, name))
+        rates.append(figure("character error rate", rate, name, source=SOURCE))
     invented = sum(bool(said(PICTURES / name)) for name in WITHOUT_TEXT)
     data = f"{len(WITHOUT_TEXT)} photographs without writing"
     return {
-        "ppocr_v4_det": [_figure("photographs in which text was read", invented, data)],
+        "ppocr_v4_det": [figure("photographs in which text was read", invented, data, source=SOURCE)],
         "ppocr_v4_rec": rates,
     }
-
-
-def _figure(metric: str, value: float, dataset: str) -> dict[str, Any]:
-    return {"metric": metric, "value": round(value, 4), "dataset": dataset, "source": SOURCE}
 
 
 def main() -> None:

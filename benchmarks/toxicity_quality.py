@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.measured import figure as figure_of
+from benchmarks.media_sets import RICH_MEDIA
 from benchmarks.toxicity_policy import not_allowed
 from export.recipes.toxicity_heads import HARMFUL, tweets
 from model_zoo import toxicity
@@ -40,8 +42,8 @@ MEASURED = ROOT / "model_zoo" / "toxicity" / "measured.json"
 CARD = ROOT / "model_zoo" / "toxicity" / "README.md"
 FAILURES = ROOT / "benchmarks" / "toxicity_failures.json"
 CASES = ROOT / "benchmarks" / "toxicity_cases.toml"
-RICH_MEDIA = ROOT / os.environ.get("REELWARDEN_TEST_MEDIA", "../shared/media")
 SOURCE = "python -m benchmarks.toxicity_quality"
+figure = partial(figure_of, source=SOURCE, decimals=3)
 BLOCK = re.compile(r"(?<=<!-- measured -->\n).*?(?=<!-- end -->)", re.DOTALL)
 COVERED = tuple(key for key in LABELS if key != "graphic")
 COMMENT_LABELS = {"toxic": OVERALL, "obscene": "profanity", "insult": "insult"}  # the others have under 5 positives
@@ -164,11 +166,6 @@ def policy_figures(
         share = float(np.mean(not_allowed(rows, analyzer)))
         found.append(figure(f"{OVERALL}: false alarms of the default policy", share, f"{len(rows)} {what}"))
     return found
-
-
-def figure(metric: str, value: float, dataset: str) -> dict[str, Any]:
-    """Return one figure as measured.json has it."""
-    return {"metric": metric, "value": round(value, 3), "dataset": dataset, "source": SOURCE}
 
 
 def failures(known: Set, said: Scores) -> dict[str, dict[str, list[str]]]:

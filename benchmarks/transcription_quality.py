@@ -17,7 +17,9 @@ from faster_whisper.audio import decode_audio
 from numpy.typing import NDArray
 
 from benchmarks import measured
-from benchmarks.speech import RATE, RICH_MEDIA, Samples, joined, recordings, written
+from benchmarks.measured import figure
+from benchmarks.media_sets import RICH_MEDIA
+from benchmarks.speech import RATE, Samples, joined, recordings, written
 from model_zoo.transcription.schema import TranscriptionPart
 from serve.pipeline import Analyzer
 from serve.settings import load_settings
@@ -140,19 +142,21 @@ def measure() -> measured.Figures:
             seconds.append(wrong_and_all(part, turns))
             counts.append(len(part.speakers or []) - len({person for _, _, person in turns}))
     wrong, said = np.sum(seconds, axis=0)
+    silence = f"{len(noises())} sounds of {SECONDS} s without speech"
     data = f"{CONVERSATIONS} made-up conversations of 1 to {MOST_PEOPLE} of {len(people)} people"
     return {
-        "whisper_base": [_figure("words invented", words, f"{len(noises())} sounds of {SECONDS} s without speech")],
+        "whisper_base": [figure("words invented", words, silence, source=SOURCE)],
         "speaker_ge2e": [
-            _figure("share of words with another's speaker", wrong / said, data),
-            _figure("conversations with the right number of speakers", float(np.mean(np.equal(counts, 0))), data),
-            _figure("conversations with too many", float(np.mean(np.greater(counts, 0))), data),
+            figure("share of words with another's speaker", wrong / said, data, source=SOURCE),
+            figure(
+                "conversations with the right number of speakers",
+                float(np.mean(np.equal(counts, 0))),
+                data,
+                source=SOURCE,
+            ),
+            figure("conversations with too many", float(np.mean(np.greater(counts, 0))), data, source=SOURCE),
         ],
     }
-
-
-def _figure(metric: str, value: float, dataset: str) -> dict[str, Any]:
-    return {"metric": metric, "value": round(value, 4), "dataset": dataset, "source": SOURCE}
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 It holds to what the real library does: packets carry an address and a length, start codes are asked for, a surface is
 written over by the next call, an empty packet ends a run. A session keeps the surface size of its first picture and
-scales all others into it, unless it was told of another size by `setReconfigParams`; odd widths are said as even ones.
+scales all others into it; odd widths are said as even ones.
 `Trouble` makes it fail in the ways that GPUs fail.
 """
 
@@ -148,12 +148,6 @@ class Decoder:
 
     def _start(self) -> None:
         self._codec = av.CodecContext.create(self._name, "r")
-
-    def setReconfigParams(self, width: int, height: int) -> None:  # noqa: N802 - the library's name
-        """Give surfaces of another size from now on."""
-        if width > self._most[0] or height > self._most[1]:
-            raise RuntimeError("Resize dimensions must be lower than max width and height")
-        self._size = (width, height)
 
     def Decode(self, packet: PacketData) -> list[DecodedFrame]:  # noqa: N802 - the library's name
         """Decode a packet; an empty one ends the run."""
