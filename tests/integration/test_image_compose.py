@@ -1,8 +1,9 @@
-"""Compose starts the services that a profile names, and each becomes healthy by its own command."""
+"""Compose 1.29 and 2 start the services that a profile names, and each becomes healthy by its own command."""
 
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator
 
@@ -15,16 +16,29 @@ from tests.image_runs import run
 from tests.server_process import free_port
 
 pytestmark = pytest.mark.docker
-COMPOSE = ("docker-compose", f"--project-directory={ROOT}", f"--file={ROOT}/docker-compose.yml")
+VERSIONS = {"1.29": ("docker-compose",), "2": ("docker", "compose")}  # the second: compose_plugin.sh
 
 
-@pytest.fixture
-def project(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, ...]]:
+@pytest.fixture(params=VERSIONS)
+def project(request: pytest.FixtureRequest) -> Iterator[tuple[str, ...]]:
     """Return the command for a project of its own, whose containers are removed afterwards."""
+    compose = VERSIONS[request.param]
+    try:
+        said = subprocess.run((*compose, "version", "--short"), capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip(f"no {' '.join(compose)}")
+    assert said.startswith(f"{request.param}."), f"{' '.join(compose)} is version {said}"
     name = f"reelwarden-test-{free_port()}"
-    command = (*COMPOSE, f"--project-name={name}")
+    command = (*compose, f"--project-directory={ROOT}", f"--file={ROOT}/docker-compose.yml", f"--project-name={name}")
     yield command
     run(*command, "down", "--timeout=5")
+
+
+@pytest.mark.parametrize("flavor", ["cpu", "gpu"])
+def test_every_service_of_a_profile_can_be_read(project: tuple[str, ...], flavor: str) -> None:
+    services = run(*project, f"--profile={flavor}", "config", "--services").stdout.split()
+    suffix = "" if flavor == "cpu" else "-gpu"
+    assert {image.name + suffix for image in images()} <= set(services)
 
 
 def test_a_profile_names_the_services_that_are_made(project: tuple[str, ...]) -> None:
