@@ -1,23 +1,25 @@
 """How fast is the server, and how does it behave when too much is asked of it?
 
-32 clients send JPEG pictures over HTTP, on the same machine, with the load tool `hey` (Debian package hey), which takes
-its share of the cores. The peer is a plain loop without HTTP or a report: it decodes the same JPEG with PyAV, scales it
-with OpenCV and runs the same ONNX files in batches of 32 with ONNX Runtime on all cores; a second peer also decodes on
-all cores. Latencies are those of `hey`, of the answers that were admitted (status 200): at capacity, of all runs of the
-comparison together. Overload is ten times as many clients as at capacity, each of which asks again as soon as it is
-refused, at most at ten times the measured rate. A cold start is from the start of the process on this machine, not of a
-container. The CPU time of the case over HTTP is that of the server and of `hey`.
+Clients send JPEG pictures over HTTP, on the same machine, with the load tool `h2load` (Debian package
+nghttp2-client), which takes its share of the cores: at capacity 32 of them, each of which asks again as soon as it
+has its answer. The peer is a plain loop without HTTP or a report: it decodes the same JPEG with PyAV, scales it with
+OpenCV and runs the same ONNX files in batches of 32 with ONNX Runtime on all cores; a second peer also decodes on all
+cores. Latencies are of the answers that were admitted (status 200), at capacity of all runs of the comparison
+together. Overload is ten times the measured rate, one picture after another at even intervals, each on a connection
+of its own and whatever became of those before; once as the server is set by itself, once with one picture at a time
+and none waiting. A cold start is from the start of the process on this machine, not of a container. The CPU time of
+the case over HTTP is that of the server and of `h2load`.
 """
 
 from __future__ import annotations
 
-import csv
-import io
+import math
 import os
 import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -37,10 +39,12 @@ PORT = 18_990
 URL = f"http://127.0.0.1:{PORT}"
 CLIENTS = 32
 PICTURES = 8 * CLIENTS  # a run of some ten seconds: all of them together take about five minutes
-PICTURES_ALONE = 64
+PICTURES_ALONE = 128
 PEER = "plain loop, batches of 32"
 OVERLOAD = 10
 OVERLOAD_SECONDS = 15
+MOST_PERIOD_MS = 10
+QUICK = {"pictures_at_once": 1, "pictures_waiting": 0}  # for whom latency matters more than throughput
 STARTS = 3
 DOMAINS = ("moderation", "labels")
 
@@ -78,9 +82,10 @@ def together(loads: Sequence[Answers]) -> Answers:
 
 
 @contextmanager
-def server(domains: str) -> Iterator[subprocess.Popen[bytes]]:
+def server(domains: str, **settings: int) -> Iterator[subprocess.Popen[bytes]]:
     """Start a server and wait for /ping."""
     environment = os.environ | {"REELWARDEN_PORT": str(PORT), "REELWARDEN_HOST": "127.0.0.1"}
+    environment |= {f"REELWARDEN_{name.upper()}": str(value) for name, value in settings.items()}
     command = [sys.executable, "-m", "serve", "serve", "--domains", domains]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
@@ -103,18 +108,31 @@ def ping() -> int:
         return 0
 
 
-def hey(clients: int, *limits: str) -> Answers:
-    """Have `clients` send the picture again and again."""
-    command = ["hey", "-c", str(clients), *limits, "-t", "60", "-o", "csv", "-m", "POST", "-T", "image/jpeg"]
-    start = time.perf_counter()
-    said = subprocess.run(
-        [*command, "-D", str(PICTURE), f"{URL}/invocations"], check=True, capture_output=True, text=True
-    ).stdout
-    wall_seconds = time.perf_counter() - start
-    rows = list(csv.DictReader(io.StringIO(said)))
-    admitted = tuple(float(row["response-time"]) for row in rows if row["status-code"] == "200")
-    refused = sum(row["status-code"] == "503" for row in rows)
+def load(*limits: str) -> Answers:
+    """Have clients send the picture."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        command = ["h2load", "--h1", *limits, "--data", str(PICTURE), "--header=content-type: image/jpeg"]
+        start = time.perf_counter()
+        subprocess.run([*command, f"--log-file={log}", f"{URL}/invocations"], check=True, capture_output=True)
+        wall_seconds = time.perf_counter() - start
+        rows = [line.split("\t") for line in log.read_text().splitlines()]  # start, status, microseconds
+    admitted = tuple(int(row[2]) / 1e6 for row in rows if row[1] == "200")
+    refused = sum(row[1] == "503" for row in rows)
     return Answers(wall_seconds, admitted, refused, other=len(rows) - len(admitted) - refused)
+
+
+def by_clients(clients: int, pictures: int) -> Answers:
+    """Have some clients ask again and again."""
+    return load("-c", str(clients), "-n", str(pictures))
+
+
+def at_a_rate(pictures_a_second: float) -> Answers:
+    """Have clients come at even intervals, at the rate or a little more; each asks once."""
+    periods = {each_ms: math.ceil(pictures_a_second * each_ms / 1000) for each_ms in range(1, MOST_PERIOD_MS + 1)}
+    period_ms, together = min(periods.items(), key=lambda pair: pair[1] / pair[0])
+    asked = str(round(OVERLOAD_SECONDS * 1000 / period_ms) * together)
+    return load("-c", asked, "-n", asked, "-r", str(together), f"--rate-period={period_ms}ms")
 
 
 def measured(domain: str) -> tuple[list[Figure], dict[str, object]]:
@@ -123,7 +141,7 @@ def measured(domain: str) -> tuple[list[Figure], dict[str, object]]:
     loads: list[Answers] = []
 
     def by_http() -> int:
-        loads.append(hey(CLIENTS, "-n", str(PICTURES)))
+        loads.append(by_clients(CLIENTS, PICTURES))
         return len(loads[-1].admitted_seconds)
 
     with server(domain) as process:
@@ -133,25 +151,37 @@ def measured(domain: str) -> tuple[list[Figure], dict[str, object]]:
             Case(f"HTTP, {CLIENTS} clients", by_http, server=process.pid),
         ]
         figures = compare(cases, PEER)
-        alone = hey(1, "-n", str(PICTURES_ALONE)).told()
-        return figures, {"one client": alone} | overload(process.pid, together(loads[1:]).told(), alone)
-
-
-def overload(pid: int, full: dict[str, float], alone: dict[str, float]) -> dict[str, object]:
-    """Ask ten times what a server can do; watch what is admitted, /ping, and memory."""
-    before_mib = memory_mib(pid)
-    each = full["admitted_a_second"] / CLIENTS  # ten times the clients, ten times the rate
-    with ThreadPoolExecutor(1) as pool:
-        work = pool.submit(hey, OVERLOAD * CLIENTS, "-z", f"{OVERLOAD_SECONDS}s", "-q", f"{each:.2f}")
-        pings = list(pings_until(work))
-        over = work.result().told()
-    return {
+        alone, full = by_clients(1, PICTURES_ALONE).told(), together(loads[1:]).told()
+        asked = OVERLOAD * full["admitted_a_second"]
+        over = overload(process.pid, asked, {"at capacity": full, "of one client": alone})
+    with server(domain, **QUICK) as process:
+        by_clients(1, PICTURES_ALONE)  # to warm up
+        alone_quick = by_clients(1, PICTURES_ALONE).told()
+        quick = overload(process.pid, asked, {"of one client": alone_quick})
+    return figures, {
+        "one client": alone,
         "capacity": full,
         "overload": over,
-        "overload p99 / capacity p99": round(over["p99_seconds"] / full["p99_seconds"], 2),
-        "overload p99 / one client p99": round(over["p99_seconds"] / alone["p99_seconds"], 2),
-        "ping under overload, seconds": {"p50": share(pings, 0.5), "p99": share(pings, 0.99), "count": len(pings)},
-        "memory MiB before and after overload": [before_mib, memory_mib(pid)],
+        "one client, one at a time": alone_quick,
+        "overload, one at a time": quick,
+    }
+
+
+def overload(pid: int, pictures_a_second: float, others: dict[str, dict[str, float]]) -> dict[str, object]:
+    """Ask ten times what a server can do; watch what is admitted, /ping, and memory."""
+    before_mib = memory_mib(pid)
+    with ThreadPoolExecutor(1) as pool:
+        work = pool.submit(at_a_rate, pictures_a_second)
+        pings = list(pings_until(work))
+    over = work.result()
+    told = over.told()
+    asked = (told["admitted"] + told["refused"] + told["other"]) / over.wall_seconds
+    return {
+        "asked_a_second": round(asked, 1),
+        **told,
+        **{f"p99 / p99 {name}": round(told["p99_seconds"] / other["p99_seconds"], 2) for name, other in others.items()},
+        "ping, seconds": {"p50": share(pings, 0.5), "p99": share(pings, 0.99), "count": len(pings)},
+        "memory MiB before and after": [before_mib, memory_mib(pid)],
         "memory MiB at most, since the start": memory_mib(pid, "VmHWM"),
     }
 
@@ -201,8 +231,8 @@ def memory_mib(pid: int, figure: str = "VmRSS") -> int:
 
 def main() -> None:
     """Measure the domains one after another."""
-    if shutil.which("hey") is None:
-        sys.exit("benchmarks.serve needs the load tool hey: apt-get install hey")
+    if shutil.which("h2load") is None:
+        sys.exit("benchmarks.serve needs the load tool h2load: apt-get install nghttp2-client")
     tables, facts = {}, {}
     for domain in DOMAINS:
         figures, found = measured(domain)

@@ -21,10 +21,10 @@ from serve.metrics import PLACES, UP
 from serve.texts import is_text
 from serve.version import VERSION
 from serve.web import given, intake
-from serve.web.admission import Admission, held_place
+from serve.web.admission import Admission
 from serve.web.front import front_page
 from serve.web.health import pinged
-from serve.web.lanes import Place
+from serve.web.lanes import PLACE, Place
 from serve.web.openapi import describe
 from serve.web.options import Options, named_of
 from serve.web.refusals import ClientLeftError, EmptyBodyError, UndecodableError, answer, described
@@ -109,7 +109,7 @@ def _add_invocations(app: FastAPI, service: Service) -> None:
         media_type = intake.type_of(request)
         kind = intake.kind_of(media_type)
         service.check_ready()
-        place = held_place(request, service.lane_of(media_type))
+        place: Place = request.scope[PLACE]
         ends = service.ends()
         if kind == "lines":
             return await _lines(service, request, ends, place)

@@ -17,9 +17,10 @@ import uvicorn
 from model_zoo.errors import ReelwardenError
 from serve.sagemaker import create_app
 from serve.settings import Settings
+from serve.web.admission import admit_by_fields
 from serve.web.connections import PatientConnection
 from serve.web.door import BACKLOG, Door
-from serve.web.lanes import yield_to_the_event_loop
+from serve.web.lanes import Place, yield_to_the_event_loop
 from serve.web.service import Service
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,12 @@ def _raise_descriptors() -> None:
     wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _give_up(connection: socket.socket, place: Place | None) -> None:
+    connection.close()
+    if place is not None:
+        place.leave()
 
 
 class _Server(uvicorn.Server):
@@ -89,20 +96,35 @@ class _Server(uvicorn.Server):
         except OSError as error:
             log.critical("port %d: %s; set REELWARDEN_PORT", settings.port, error.strerror)
             sys.exit(3)
-        door = Door(listener, lambda: self.service.state, lambda given: self._hand_over(loop, given))
+        door = Door(
+            listener,
+            state=lambda: self.service.state,
+            admit=lambda fields: admit_by_fields(self.service, fields),
+            hand_over=lambda given, place: self._hand_over(loop, given, place),
+        )
         self.servers = [door]  # type: ignore[list-item]
         self.started = True
         self._loading.start()
 
-    def _hand_over(self, loop: asyncio.AbstractEventLoop, connection: socket.socket) -> None:
+    def _hand_over(self, loop: asyncio.AbstractEventLoop, connection: socket.socket, place: Place | None) -> None:
         """Have the event loop serve a connection; called on the door's thread."""
-        try:
-            asyncio.run_coroutine_threadsafe(loop.connect_accepted_socket(self._connection, connection), loop)
-        except RuntimeError:  # the loop is closed
-            connection.close()
 
-    def _connection(self) -> PatientConnection:
-        return PatientConnection(self.config, self.server_state, self.lifespan.state)
+        def protocol() -> PatientConnection:
+            return PatientConnection(self.config, self.server_state, self.lifespan.state, place=place)
+
+        async def serve() -> None:
+            try:
+                await loop.connect_accepted_socket(protocol, connection)
+            except BaseException:  # from here on the connection would have given it back
+                _give_up(connection, place)
+                raise
+
+        coroutine = serve()
+        try:
+            asyncio.run_coroutine_threadsafe(coroutine, loop)
+        except RuntimeError:  # the loop is closed
+            coroutine.close()
+            _give_up(connection, place)
 
     @property
     def loads(self) -> bool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from serve.fetching import FetchRules
 
 LEAST_INTERVAL_SECONDS = 0.001  # finer than the frames of any media that is accepted: every frame
+PICTURES_PER_CORE = 2  # one is decoded while another waits for its batch; more only take turns
 FETCH_SECONDS = 600.0  # for a whole file
 
 
@@ -115,9 +116,17 @@ class Settings(BaseSettings):
         None, gt=0, description="an answer is due after this; by default 60, and 3600 in Batch Transform"
     )
     drain_seconds: float = Field(20.0, ge=0, description="how long work may go on after SIGTERM until it is cut short")
-    pictures_at_once: int = Field(16, ge=1, le=256, description="requests for pictures that are worked on at once")
+    pictures_at_once: int = Field(
+        default_factory=lambda: PICTURES_PER_CORE * usable_threads(),
+        ge=1,
+        le=1024,
+        description="requests for pictures that are worked on at once; by default two for each core",
+    )
+    pictures_waiting: int = Field(32, ge=0, le=10_000, description="requests for pictures that may wait; more get 503")
     videos_at_once: int = Field(2, ge=1, le=64, description="requests for video and sound that are worked on at once")
-    most_waiting: int = Field(16, ge=0, le=10_000, description="requests of each kind that may wait; more get 503")
+    videos_waiting: int = Field(
+        16, ge=0, le=10_000, description="requests for video and sound that may wait; more get 503"
+    )
 
     fetch_from: Annotated[tuple[str, ...], NoDecode] = Field(
         (),

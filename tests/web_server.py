@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -14,18 +14,19 @@ from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
 from serve.web.connections import PatientConnection
+from serve.web.lanes import Place
 
 Address = tuple[str, int]
 
 
 @contextmanager
-def listening(app: ASGIApp) -> Iterator[Address]:
-    """Serve until the block ends; yields the address."""
+def listening(app: ASGIApp, place: Callable[[], Place | None] = lambda: None) -> Iterator[Address]:
+    """Serve until the block ends, with a place for each connection; yields the address."""
     config = uvicorn.Config(app, http=PatientConnection, ws="none", lifespan="off", log_config=None, access_log=False)
     config.load()
     loop, state = asyncio.new_event_loop(), ServerState()
     server = loop.run_until_complete(
-        loop.create_server(lambda: PatientConnection(config, state, {}, loop), "127.0.0.1", 0)
+        loop.create_server(lambda: PatientConnection(config, state, {}, loop, place=place()), "127.0.0.1", 0)
     )
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

@@ -25,7 +25,11 @@ JOB = """
 [process.md](process.md) says how they work together.
 
 """
-OF_THE_MACHINE = {"cache": "the user's cache folder", "threads": "the process's cores"}
+OF_THE_MACHINE = {
+    "cache": "the user's cache folder",
+    "threads": "the process's cores",
+    "pictures_at_once": "twice those",
+}
 
 
 def page() -> str:

@@ -20,7 +20,7 @@ NOT_IN_THE_ANSWER = frozenset(
     | {"threads", "gpu_memory_share"}
     | {"max_bytes", "max_pixels", "max_side", "max_duration_seconds", "max_text_bytes", "max_texts"}  # allow or forbid
     | {"host", "port", "max_body_bytes", "deadline_seconds", "drain_seconds"}  # of the server alone
-    | {"pictures_at_once", "videos_at_once", "most_waiting"}
+    | {"pictures_at_once", "pictures_waiting", "videos_at_once", "videos_waiting"}
 )
 PREFIXES_NOT_IN_THE_ANSWER = ("fetch_",)
 

@@ -6,11 +6,15 @@ import asyncio
 import json
 from contextvars import copy_context
 from http import HTTPStatus
+from typing import Any
 
 import httptools
 from starlette.types import Receive, Scope, Send
+from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
+from serve.web.lanes import PLACE, Place
 from serve.web.refusals import LaterError, RefusedError, answer, described
 from serve.web.tracing import Traced, begin, tell
 
@@ -46,6 +50,19 @@ class PatientConnection(HttpToolsProtocol):
     _take_timer: asyncio.TimerHandle | None = None
     _field_bytes = 0  # of the names and values of this message
     _unread_bytes = 0  # that came since a message began or a piece of its body was here, by chunks
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        place: Place | None = None,
+    ) -> None:
+        """Serve a connection whose first request has a place already, or not."""
+        super().__init__(config, server_state, app_state, _loop)
+        self._place = place
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first header."""
@@ -125,7 +142,12 @@ class PatientConnection(HttpToolsProtocol):
         self._unread_bytes = 0
         if self.parser.should_upgrade():
             return
-        self.app = self.config.loaded_app if len(self.connections) < MOST_CONNECTIONS else CROWDED
+        if len(self.connections) >= MOST_CONNECTIONS:
+            self.app = CROWDED
+        else:
+            self.app = self.config.loaded_app
+            if self._place is not None:
+                self.scope[PLACE], self._place = self._place, None  # type: ignore[literal-required]
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -144,7 +166,9 @@ class PatientConnection(HttpToolsProtocol):
             raise httptools.HttpParserError("the header is too long")  # ends the connection with a 400
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timers."""
+        """Forget the timers, and the place of a request that never was."""
+        if self._place is not None:
+            self._place.leave()
         self._stop_timer()
         self._stop_take_timer()
         super().connection_lost(exc)

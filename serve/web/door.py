@@ -1,8 +1,12 @@
-"""Who comes in: a thread of its own accepts connections, answers /ping itself, and hands all others to the event loop.
+"""Who comes in: a thread of its own accepts connections, answers /ping, refuses what a full server cannot take, and
+hands all others to the event loop.
 
 The event loop takes connections in turn: where hundreds ask at once, each waits for all the others, and so would /ping,
-by which an orchestrator tells a busy server from a dead one. Here a connection is only looked at (MSG_PEEK) until its
-first bytes tell what it wants; what is handed over is as the client sent it.
+by which an orchestrator tells a busy server from a dead one, and who was admitted. Here a connection is only looked at
+(MSG_PEEK) until its first bytes tell what it wants; what is handed over is as the client sent it.
+
+Who is refused still sends its body. It is thrown away by the system until the client closes, for a connection that is
+closed with bytes unread is reset, and the client may never read the answer (nginx's `lingering_close` does the same).
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ import logging
 import re
 import selectors
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,8 +23,12 @@ from contextvars import copy_context
 from http import HTTPStatus
 from time import monotonic, sleep
 
+from starlette.responses import Response
+
 from serve.web.connections import MOST_HEADER_BYTES, MOST_HEADER_SECONDS
+from serve.web.heads import Head, plain_head
 from serve.web.health import State, pinged
+from serve.web.lanes import Place
 from serve.web.tracing import begin, tell
 
 log = logging.getLogger(__name__)
@@ -27,22 +36,36 @@ log = logging.getLogger(__name__)
 BACKLOG = 2048
 MOST_WAITING = 2000  # connections that have said nothing yet
 REST_SECONDS = 0.2  # where the system has no more descriptors
+LINGER_SECONDS = 30.0  # for who was refused to send the rest and to read why
 _TICK_SECONDS = 1.0
-_PING = b"GET /ping HTTP/1.1\r\n"
-_END = b"\r\n\r\n"
-_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110's; anything else is the parser's to refuse
-_WITH_BODY = {b"content-length", b"transfer-encoding"}  # read by the event loop, which has a parser
+_PING = b"GET /ping HTTP/1.1"
+_WORK = re.compile(rb"POST (/invocations)(?:\?\S*)? HTTP/1\.1")
+_PIECE_BYTES = 1 << 20
+_UNCOPIED = socket.MSG_TRUNC if sys.platform == "linux" else 0  # tcp(7): thrown away by the system
+
+Admit = Callable[[dict[str, str]], Place | Response]
+HandOver = Callable[[socket.socket, Place | None], None]
 
 
 class Door:
     """A listening socket and the thread at it; closes as the servers of asyncio do."""
 
     def __init__(
-        self, listener: socket.socket, state: Callable[[], State], hand_over: Callable[[socket.socket], None]
+        self,
+        listener: socket.socket,
+        state: Callable[[], State],
+        admit: Admit,
+        hand_over: HandOver,
     ) -> None:
-        """Begin to accept; `hand_over` is called on the door's thread and owns the connection."""
-        self._listener, self._state, self._hand_over = listener, state, hand_over
+        """Begin to accept; all are called on the door's thread.
+
+        `admit` takes the fields of a request for work, by name in lower case, and returns a place for it, or the answer
+        to one that cannot be taken; `hand_over` owns the connection, and the place of the request that it begins with.
+        """
+        self._listener, self._state, self._admit, self._hand_over = listener, state, admit, hand_over
         self._until: dict[socket.socket, float] = {}  # connections that wait, and when they have waited too long
+        self._refused: set[socket.socket] = set()  # those of them that have their answer
+        self._rest = bytearray(_PIECE_BYTES)
         self._selector = selectors.DefaultSelector()
         self._closing, self._wake = socket.socketpair()
         listener.setblocking(False)
@@ -62,13 +85,16 @@ class Door:
 
     def _watch(self) -> None:
         while True:
-            ready = [key.fileobj for key, _ in self._selector.select(_TICK_SECONDS)]
+            found = [key.fileobj for key, _ in self._selector.select(_TICK_SECONDS)]
+            ready = [each for each in found if isinstance(each, socket.socket)]
             if self._closing in ready:
                 break
             for each in ready:
                 if each is self._listener:
                     self._accept()
-                elif isinstance(each, socket.socket) and each in self._until:
+                elif each in self._refused:
+                    self._throw_away(each)
+                elif each in self._until:
                     self._look(each)
             now = monotonic()
             for late in [waiting for waiting, until in self._until.items() if until < now]:
@@ -103,13 +129,11 @@ class Door:
     def _look(self, connection: socket.socket) -> None:
         """Find out what a connection wants; whatever goes wrong costs that connection alone."""
         try:
-            head = connection.recv(MOST_HEADER_BYTES, socket.MSG_PEEK)
-            if not head:
+            seen = connection.recv(MOST_HEADER_BYTES, socket.MSG_PEEK)
+            if not seen:
                 self._forget(connection).close()
-            elif (fields := _ping_fields(head)) is None:
-                self._hand_over(self._forget(connection))
-            else:  # in a context of its own: the id of this request is nobody else's
-                copy_context().run(self._answer, connection, head.index(_END) + len(_END), fields)
+            else:
+                self._serve(connection, seen)
         except BlockingIOError:
             return
         except Exception as error:
@@ -118,17 +142,25 @@ class Door:
             if connection in self._until:
                 self._forget(connection).close()
 
-    def _answer(self, connection: socket.socket, header_bytes: int, fields: dict[bytes, bytes]) -> None:
+    def _serve(self, connection: socket.socket, seen: bytes) -> None:
+        """Answer, or hand over; in contexts of their own, for the id of a request is nobody else's."""
+        head = plain_head(seen)
+        if head is not None and head.first == _PING and not head.has_body:
+            copy_context().run(self._ping, connection, head)
+        elif head is not None and (work := _WORK.fullmatch(head.first)):
+            copy_context().run(self._work, connection, head, work[1].decode())
+        else:
+            self._hand_over(self._forget(connection), None)
+
+    def _ping(self, connection: socket.socket, head: Head) -> None:
         start_seconds = monotonic()
-        named = begin({name.decode("latin-1"): value.decode("latin-1") for name, value in fields.items()})
+        named = begin(head.fields)
         status, body = pinged(self._state())
-        stays = fields.get(b"connection", b"").lower() != b"close"
+        stays = head.fields.get("connection", "").lower() != "close"
         named.append((b"content-length", b"%d" % len(body)))
         named += [(b"content-type", b"application/json")] if body else []
-        named += [] if stays else [(b"connection", b"close")]
-        lines = [b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode()), *map(b": ".join, named)]
-        told = b"\r\n".join([*lines, b"", body])
-        connection.recv(header_bytes)
+        told = _message(status, named, body, stays=stays)
+        connection.recv(head.size_bytes)
         stays &= connection.send(told) == len(told)  # less is sent to a client alone that asks on and reads nothing
         tell("GET", "/ping", status, monotonic() - start_seconds, body_bytes=0)
         if stays:
@@ -136,18 +168,40 @@ class Door:
         else:
             self._forget(connection).close()
 
+    def _work(self, connection: socket.socket, head: Head, route: str) -> None:
+        """Find a place for work, or refuse it."""
+        start_seconds = monotonic()
+        named = begin(head.fields)
+        found = self._admit(head.fields)
+        if isinstance(found, Place):
+            self._hand_over(self._forget(connection), found)
+            return
+        connection.send(_message(found.status_code, [*found.raw_headers, *named], bytes(found.body), stays=False))
+        connection.shutdown(socket.SHUT_WR)
+        tell("POST", route, found.status_code, monotonic() - start_seconds, body_bytes=0)
+        self._refused.add(connection)
+        self._until[connection] = monotonic() + LINGER_SECONDS
+
+    def _throw_away(self, connection: socket.socket) -> None:
+        """Take what a refused client sends on, until it closes."""
+        try:
+            ended = not connection.recv_into(self._rest, flags=_UNCOPIED)
+        except BlockingIOError:
+            return
+        except OSError:
+            ended = True
+        if ended:
+            self._forget(connection).close()
+
     def _forget(self, connection: socket.socket) -> socket.socket:
         del self._until[connection]
+        self._refused.discard(connection)
         self._selector.unregister(connection)
         return connection
 
 
-def _ping_fields(head: bytes) -> dict[bytes, bytes] | None:
-    """Return the header's fields, by lower-case name, of a whole request for /ping; None for anything else."""
-    if not head.startswith(_PING) or _END not in head:
-        return None
-    lines = head[len(_PING) : head.index(_END)].split(b"\r\n")
-    pairs = [line.partition(b":") for line in lines if line]
-    fields = {name.lower(): value.strip() for name, colon, value in pairs if colon}
-    plain = all(colon and _TOKEN.fullmatch(name) and b"\n" not in value + name for name, colon, value in pairs)
-    return fields if plain and len(fields) == len(pairs) and not _WITH_BODY & set(fields) else None
+def _message(status: int, named: list[tuple[bytes, bytes]], body: bytes, *, stays: bool) -> bytes:
+    """Return an answer as it is sent."""
+    closing = [] if stays else [b"connection: close"]
+    lines = [b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode()), *map(b": ".join, named), *closing]
+    return b"\r\n".join([*lines, b"", body])

@@ -6,9 +6,9 @@ import math
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from contextvars import copy_context
 from time import monotonic
 from typing import TypeVar
@@ -17,8 +17,8 @@ from serve.metrics import REFUSED
 from serve.web.refusals import LaterError
 
 Result = TypeVar("Result")
-NICE = 5  # what workers are nicer, so that the event loop, and with it /ping, has a core as soon as it needs one
-_NICEST = 19
+PLACE = "reelwarden.place"  # in the scope of a request for work
+NICEST = 19  # of workers, so that the event loop and the door have a core as soon as they need one
 _MOST_RETRY_SECONDS = 60
 _MEMORY = 0.9  # of the mean duration: what each new one leaves of it
 
@@ -28,11 +28,11 @@ def yield_to_the_event_loop() -> None:
     if sys.platform == "linux":  # elsewhere the priority is that of the whole process
         with suppress(OSError):
             thread = threading.get_native_id()
-            os.setpriority(os.PRIO_PROCESS, thread, min(_NICEST, os.getpriority(os.PRIO_PROCESS, thread) + NICE))
+            os.setpriority(os.PRIO_PROCESS, thread, NICEST)
 
 
 class Lane:
-    """One kind of work: pictures do not wait behind videos. Used by the event loop alone, but for its workers."""
+    """One kind of work: pictures do not wait behind videos. Places are taken and left by any thread."""
 
     def __init__(self, name: str, at_once: int, waiting: int) -> None:
         """Make `at_once` workers, for whom `waiting` more requests may wait."""
@@ -42,6 +42,7 @@ class Lane:
         self._executor = ThreadPoolExecutor(at_once, f"analyze-{name}", initializer=yield_to_the_event_loop)
         self._futures: set[Future[object]] = set()
         self._mean_seconds = 1.0
+        self._counting = threading.Lock()
         self._lost: set[Future[object]] = set()
 
     @property
@@ -49,28 +50,24 @@ class Lane:
         """Whether a new request would be refused."""
         return self.taken >= self._most
 
-    def check(self) -> None:
-        """Raise LaterError, and count it, where no place is free."""
-        if self.full:
-            REFUSED.labels(self.name).inc()
-            seconds = math.ceil(self._mean_seconds * self._most / self._at_once)
-            raise LaterError(
-                f"{self._most} requests for {self.name} are here already; try again later",
-                min(max(1, seconds), _MOST_RETRY_SECONDS),
-            )
+    def take(self) -> None:
+        """Count a place as taken; raises LaterError, and counts it, where none is free."""
+        with self._counting:
+            if not self.full:
+                self.taken += 1
+                return
+        REFUSED.labels(self.name).inc()
+        seconds = math.ceil(self._mean_seconds * self._most / self._at_once)
+        raise LaterError(
+            f"{self._most} requests for {self.name} are here already; try again later",
+            min(max(1, seconds), _MOST_RETRY_SECONDS),
+        )
 
-    @contextmanager
-    def place(self) -> Iterator[Place]:
-        """Hold a place, from before the body is read until the answer was sent; raises LaterError."""
-        place = Place(self)
-        try:
-            yield place
-        finally:
-            place.leave()
-
-    def told(self, seconds: float) -> None:
-        """Take note of how long a place was held."""
-        self._mean_seconds = _MEMORY * self._mean_seconds + (1 - _MEMORY) * seconds
+    def leave(self, held_seconds: float) -> None:
+        """Count a place as free, and take note of how long it was held."""
+        with self._counting:
+            self.taken -= 1
+            self._mean_seconds = _MEMORY * self._mean_seconds + (1 - _MEMORY) * held_seconds
 
     def submit(self, work: Callable[[], Result]) -> Future[Result]:
         """Have a worker do it, with the caller's context."""
@@ -101,26 +98,23 @@ class Lane:
 
 
 class Place:
-    """One of the places of a lane, which may be changed for one of another."""
+    """One of the places of a lane, held from before a body is read until the answer was sent."""
 
     def __init__(self, lane: Lane) -> None:
         """Take a place; raises LaterError where none is free."""
-        self._take(lane)
-
-    def _take(self, lane: Lane) -> None:
-        lane.check()
-        lane.taken += 1
-        self.lane, self._start_seconds = lane, monotonic()
+        lane.take()
+        self.lane, self._start_seconds, self._held = lane, monotonic(), True
 
     def move(self, lane: Lane) -> None:
         """Go to another lane; raises LaterError, and stays, where that is full."""
         if lane is self.lane:
             return
-        lane.check()
+        lane.take()
         self.leave()
-        self._take(lane)
+        self.lane, self._start_seconds, self._held = lane, monotonic(), True
 
     def leave(self) -> None:
-        """Make the place free."""
-        self.lane.taken -= 1
-        self.lane.told(monotonic() - self._start_seconds)
+        """Make the place free; once is enough."""
+        if self._held:
+            self._held = False
+            self.lane.leave(monotonic() - self._start_seconds)

@@ -73,8 +73,8 @@ class Service:
         self.settings = settings
         self.deadline_seconds = deadline_seconds
         self.health = Health()
-        self.pictures = Lane("pictures", settings.pictures_at_once, settings.most_waiting)
-        self.videos = Lane("videos", settings.videos_at_once, settings.most_waiting)
+        self.pictures = Lane("pictures", settings.pictures_at_once, settings.pictures_waiting)
+        self.videos = Lane("videos", settings.videos_at_once, settings.videos_waiting)
         self._analyzer: Analyzer | None = None
         self._fetcher: Fetcher | None = None
         self._running: set[Ends] = set()

@@ -126,7 +126,7 @@ def test_an_analysis_over_the_deadline_is_answered_with_what_it_has(tmp_path: Pa
 def test_a_full_server_says_when_to_come_again_and_ping_says_busy_is_well(
     tmp_path: Path, background: ThreadPoolExecutor
 ) -> None:
-    settings = {"REELWARDEN_DOMAINS": "labels", "REELWARDEN_VIDEOS_AT_ONCE": "1", "REELWARDEN_MOST_WAITING": "1"}
+    settings = {"REELWARDEN_DOMAINS": "labels", "REELWARDEN_VIDEOS_AT_ONCE": "1", "REELWARDEN_VIDEOS_WAITING": "1"}
     with started(tmp_path, **settings) as server:
         server.wait_for(200)
         answers = [background.submit(post, server, SLOW, DEMO) for _ in range(2)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 
 import pytest
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from serve.web import connections
+from serve.web.lanes import PLACE, Lane, Place
 from tests.web_server import Address, listening, said
 
 H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"  # as Java says it
@@ -107,3 +109,22 @@ def refusal(address: Address, request: bytes, status: bytes, *, retry_after: boo
     assert header["x-request-id"] == error["request_id"]
     assert ("retry-after" in header) == retry_after
     return error
+
+
+@pytest.mark.parametrize("request_bytes", [b"", b"POST /invocations HTTP/1.1\r\nno field\r\n\r\n", LAST])
+def test_a_place_that_came_with_a_connection_is_its_first_requests_or_is_left(request_bytes: bytes) -> None:
+    lane = Lane("videos", at_once=2, waiting=0)
+    found: list[Place | None] = []
+
+    async def keep(scope: Scope, receive: Receive, send: Send) -> None:
+        found.append(scope.get(PLACE))
+        await echo(scope, receive, send)
+
+    with listening(keep, place=lambda: Place(lane)) as address, socket.create_connection(address) as connection:
+        connection.sendall(request_bytes)
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65_536):
+            pass
+    left = 1 if request_bytes == LAST else 0  # who has the place leaves it
+    assert lane.taken == left
+    assert [place is not None for place in found] == [True] * left

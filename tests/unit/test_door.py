@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
+from starlette.responses import Response
 
 from serve.logs import request_id
 from serve.web import door
 from serve.web.door import Door
 from serve.web.health import State
+from serve.web.lanes import Lane, Place
 
 PING = b"GET /ping HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -27,7 +29,20 @@ class Hall:
         listener = socket.create_server(("127.0.0.1", 0))
         self.address = listener.getsockname()
         self.hand_over: Callable[[socket.socket], object] = self.let_in.append
-        self.door = Door(listener, lambda: self.state, lambda given: self.hand_over(given))
+        self.refusal: Response | None = None
+        self.asked: list[dict[str, str]] = []
+        self.places: list[Place | None] = []
+        self.lane = Lane("pictures", at_once=1, waiting=0)
+        self.door = Door(listener, lambda: self.state, self.admit, self._hand_over)
+
+    def admit(self, fields: dict[str, str]) -> Place | Response:
+        """Refuse whatever comes, or nothing."""
+        self.asked.append(fields)
+        return self.refusal or Place(self.lane)
+
+    def _hand_over(self, given: socket.socket, place: Place | None) -> None:
+        self.places.append(place)
+        self.hand_over(given)
 
     def connect(self) -> socket.socket:
         """Come to the door."""
@@ -108,6 +123,85 @@ def test_everything_else_is_let_through_as_it_was_sent(hall: Hall, request_bytes
         connection.sendall(request_bytes)
         with hall.guest() as guest:
             assert guest.recv(10_000) == request_bytes
+
+
+def send_on(connection: socket.socket) -> None:
+    """Send for five seconds."""
+    for _ in range(100):
+        connection.sendall(b"more")
+        time.sleep(0.05)
+
+
+WORK = (
+    b"POST /invocations?format=csv HTTP/1.1\r\nHost: a\r\nContent-Type: image/jpeg\r\nContent-Length: 9000000\r\n\r\n"
+)
+
+
+def test_work_is_let_through_with_its_place_and_everything_else_without(hall: Hall) -> None:
+    with hall.connect() as connection:
+        connection.sendall(WORK)
+        with hall.guest() as guest:
+            assert guest.recv(10_000) == WORK
+    with hall.connect() as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        hall.guest().close()
+    (place, none) = hall.places
+    assert (hall.lane.taken, none) == (1, None)
+    assert place is not None
+    place.leave()
+    assert hall.lane.taken == 0
+
+
+def test_work_that_cannot_be_taken_is_refused_without_the_event_loop(hall: Hall) -> None:
+    hall.refusal = Response("full", 503, {"Retry-After": "7"})
+    with hall.connect() as connection:
+        connection.sendall(WORK.replace(b"Host: a", b"X-Request-Id: mine-7"))
+        status, header, body = said(connection)
+    assert (status, body) == (b"HTTP/1.1 503 Service Unavailable", b"full")
+    assert (header["retry-after"], header["x-request-id"], header["connection"]) == ("7", "mine-7", "close")
+    assert hall.asked[0]["content-type"] == "image/jpeg"
+    assert hall.let_in == []
+
+
+def test_who_is_refused_can_send_the_whole_body_before_reading_why(hall: Hall) -> None:
+    hall.refusal = Response("full", 503)
+    with hall.connect() as connection:
+        connection.sendall(WORK)
+        connection.sendall(bytes(9_000_000))  # far more than the system holds: somebody must take it
+        assert said(connection)[0] == b"HTTP/1.1 503 Service Unavailable"
+        assert connection.recv(1) == b""
+
+
+def test_who_is_refused_and_sends_on_for_too_long_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "LINGER_SECONDS", 0.1)
+    monkeypatch.setattr(door, "_TICK_SECONDS", 0.05)
+    hall = Hall()
+    hall.refusal = Response("full", 503)
+    with hall.connect() as connection:
+        connection.sendall(WORK)
+        with pytest.raises(ConnectionError):
+            send_on(connection)
+    hall.door.close()
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        WORK.replace(b"POST", b"PUT"),
+        WORK.replace(b"invocations", b"invocations/more"),
+        WORK.replace(b"HTTP/1.1", b"HTTP/1.0"),
+        WORK.replace(b"\r\nHost", b"\r\n Host"),
+        WORK.replace(b"Host: a", b"Content-Length: 7"),
+        WORK.removesuffix(b"\r\n"),
+    ],
+)
+def test_only_plain_requests_for_work_are_refused(hall: Hall, request_bytes: bytes) -> None:
+    hall.refusal = Response("full", 503)
+    with hall.connect() as connection:
+        connection.sendall(request_bytes)
+        with hall.guest() as guest:
+            assert guest.recv(10_000) == request_bytes
+    assert hall.asked == []
 
 
 def test_what_follows_a_ping_on_its_connection_is_let_through(hall: Hall) -> None:

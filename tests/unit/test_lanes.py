@@ -9,29 +9,41 @@ import time
 
 import pytest
 
-from serve.web.lanes import NICE, Lane
+from serve.web.lanes import NICEST, Lane, Place
 from serve.web.refusals import LaterError, answer
 
 
 def test_a_full_lane_refuses_with_a_time_to_come_again() -> None:
     lane = Lane("videos", at_once=1, waiting=1)
-    with lane.place(), lane.place():
-        assert lane.full
-        with pytest.raises(LaterError, match="2 requests for videos") as refused, lane.place():
-            pass
-        assert 1 <= int(answer(refused.value).headers["retry-after"]) <= 60
+    places = Place(lane), Place(lane)
+    assert lane.full
+    with pytest.raises(LaterError, match="2 requests for videos") as refused:
+        Place(lane)
+    assert 1 <= int(answer(refused.value).headers["retry-after"]) <= 60
+    for place in places:
+        place.leave()
     assert not lane.full
+
+
+def test_a_place_is_left_once() -> None:
+    lane = Lane("videos", at_once=2, waiting=0)
+    place, _other = Place(lane), Place(lane)
+    place.leave()
+    place.leave()
+    assert lane.taken == 1
 
 
 def test_a_place_moves_to_another_lane_or_stays_where_that_is_full() -> None:
     pictures, videos = Lane("pictures", at_once=1, waiting=0), Lane("videos", at_once=1, waiting=0)
-    with pictures.place() as place:
-        place.move(videos)
-        assert (pictures.taken, videos.taken, place.lane) == (0, 1, videos)
-        with pictures.place() as late:
-            with pytest.raises(LaterError, match="1 requests for videos"):
-                late.move(videos)
-            assert (pictures.taken, videos.taken, late.lane) == (1, 1, pictures)
+    place = Place(pictures)
+    place.move(videos)
+    assert (pictures.taken, videos.taken, place.lane) == (0, 1, videos)
+    late = Place(pictures)
+    with pytest.raises(LaterError, match="1 requests for videos"):
+        late.move(videos)
+    assert (pictures.taken, videos.taken, late.lane) == (1, 1, pictures)
+    for each in (place, late):
+        each.leave()
     assert (pictures.taken, videos.taken) == (0, 0)
 
 
@@ -70,5 +82,5 @@ def test_workers_are_nicer_than_the_thread_that_answers() -> None:
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
     lane = Lane("pictures", at_once=1, waiting=0)
-    assert lane.submit(niceness).result(10) == min(19, niceness() + NICE)
+    assert lane.submit(niceness).result(10) == NICEST
     assert lane.close()

@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable
 
 import pytest
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from serve.sagemaker import create_app
 from serve.settings import load_settings
 from serve.web import connections
-from serve.web.admission import Admission, held_place
+from serve.web.admission import Admission
+from serve.web.lanes import PLACE
 from serve.web.sending import PIECE_BYTES, in_pieces
 from serve.web.service import Service
 from tests.web_server import Address, listening, said
@@ -24,7 +24,7 @@ LARGE = bytes(range(256)) * 200_000  # 51 MB, more than the system buffers
 
 
 def service(**settings: object) -> Service:
-    made = Service(load_settings(videos_at_once=1, most_waiting=0, **settings), deadline_seconds=60)
+    made = Service(load_settings(videos_at_once=1, videos_waiting=0, **settings), deadline_seconds=60)
     made.health.loaded()
     return made
 
@@ -37,10 +37,10 @@ def waited_for(holds: Callable[[], bool], seconds: float = 10) -> bool:
 
 
 def with_large_answers(of: Service) -> Admission:
-    """Return an application that takes a place and answers at length."""
+    """Return an application that answers at length to whoever has a place."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        held_place(Request(scope), of.videos)
+        assert PLACE in scope
         await Response(LARGE)(scope, receive, send)
 
     return Admission(app, of)
