@@ -8,6 +8,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "benchmarks" / "results" / "tensorrt_rtx.json"
+SUPPORT_MATRIX = "https://docs.nvidia.com/deeplearning/tensorrt-rtx/latest/getting-started/support-matrix.html"
 PAGE = ROOT / "docs" / "tensorrt.md"
 
 HEAD = """# TensorRT and precisions
@@ -70,8 +71,9 @@ def _refusals(result: dict[str, Any]) -> list[str]:
     lines = []
     if turing:
         lines.append(
-            f"{len(turing)} builds are refused because TensorRT-RTX has no fp32 matrix product for Turing (sm 75); "
-            "that is no fault of the files, which all build in fp16 there."
+            f"{len(turing)} builds are refused because TensorRT-RTX has no fp32 matrix product for Turing (sm 75), as "
+            f"its [support matrix]({SUPPORT_MATRIX}) says; that is no fault of the files, which all build in fp16 "
+            "there. TensorRT itself has one."
         )
     return lines + [f"Refused: {reason}" for reason in sorted(set(told) - set(turing))]
 
