@@ -34,6 +34,7 @@ NEEDS = {
     "gpu": (Path("/dev/nvidia0").exists(), "no NVIDIA GPU"),
     "browser": (Path(CHROMIUM).exists(), f"no {CHROMIUM}: apt-get install chromium"),
     "docker": (_answers("docker", "image", "inspect", "reelwarden-all:cpu"), "Docker has no images: make images"),
+    "curl": (shutil.which("curl") is not None, "curl is not installed"),
     "npm": (shutil.which("npm") is not None, "npm is not installed"),
 }
 

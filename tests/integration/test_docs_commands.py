@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,9 +59,11 @@ def commands() -> list[str]:
     return list(found)
 
 
-def here() -> list[str]:
-    """Return the commands that are run by this test."""
-    return [line for line in commands() if not line.startswith(tuple(ELSEWHERE))]
+def here() -> Iterator[Any]:
+    """Yield the commands that are run by this test."""
+    for line in commands():
+        if not line.startswith(tuple(ELSEWHERE)):
+            yield pytest.param(line, marks=[pytest.mark.curl] if line.startswith("curl") else [])
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +110,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("line", here())
+@pytest.mark.parametrize("line", list(here()))
 def test_a_command_of_the_docs_does_what_it_says(line: str, desk: Path, request: pytest.FixtureRequest) -> None:
     for made_up, real in MADE_UP.items():
         line = line.replace(made_up, real)
