@@ -130,14 +130,12 @@ def runtime(packages: str, flavor: Flavor) -> str:
 
 
 def revision() -> str:
-    """Return the commit that is built; marked where the tree differs from it."""
-    return subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.strip()
+    """Return the commit that is built, marked where the tree differs from it; `unknown` without git or its history."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
 
 
 def size_bytes(name: str) -> int:

@@ -7,11 +7,12 @@ import re
 import subprocess
 import tomllib
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from images.build import labels, weights_of
+from images.build import labels, revision, weights_of
 from images.catalog import Image, images
 from model_zoo.domains import DOMAINS
 from tests.conftest import ROOT
@@ -94,3 +95,8 @@ def test_the_packages_of_an_image_fit_its_domains(image: Image) -> None:
     names = locked(f"{image.packages}-cpu")
     assert ("faster-whisper" in names) >= needs_speech
     assert ("scenedetect-headless" in names) >= needs_shots
+
+
+def test_an_image_can_be_built_where_there_is_no_git(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert revision() == "unknown"
