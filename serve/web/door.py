@@ -64,7 +64,7 @@ class Door:
         """
         self._listener, self._state, self._admit, self._hand_over = listener, state, admit, hand_over
         self._until: dict[socket.socket, float] = {}  # connections that wait, and when they have waited too long
-        self._refused: set[socket.socket] = set()  # those of them that have their answer
+        self._refused: dict[socket.socket, None] = {}  # those of them that have their answer
         self._rest = bytearray(_PIECE_BYTES)
         self._selector = selectors.DefaultSelector()
         self._closing, self._wake = socket.socketpair()
@@ -84,6 +84,7 @@ class Door:
         """Return at once: `close` has waited."""
 
     def _watch(self) -> None:
+        swept_seconds = monotonic()
         while True:
             found = [key.fileobj for key, _ in self._selector.select(_TICK_SECONDS)]
             ready = [each for each in found if isinstance(each, socket.socket)]
@@ -96,13 +97,18 @@ class Door:
                     self._throw_away(each)
                 elif each in self._until:
                     self._look(each)
-            now = monotonic()
-            for late in [waiting for waiting, until in self._until.items() if until < now]:
-                self._forget(late).close()
+            if monotonic() >= swept_seconds + _TICK_SECONDS:
+                swept_seconds = monotonic()
+                self._send_late_ones_away()
         for waiting in tuple(self._until):
             self._forget(waiting).close()
         for own in (self._listener, self._closing, self._wake, self._selector):
             own.close()
+
+    def _send_late_ones_away(self) -> None:
+        now = monotonic()
+        for late in [waiting for waiting, until in self._until.items() if until < now]:
+            self._forget(late).close()
 
     def _accept(self) -> None:
         try:
@@ -114,7 +120,7 @@ class Door:
             sleep(REST_SECONDS)
             return
         if len(self._until) >= MOST_WAITING:
-            self._forget(next(iter(self._until))).close()  # who came first has been silent for longest
+            self._forget(next(iter(self._refused or self._until))).close()  # who came first had the most time
         try:
             connection.setblocking(False)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does it for its own alone
@@ -129,18 +135,24 @@ class Door:
     def _look(self, connection: socket.socket) -> None:
         """Find out what a connection wants; whatever goes wrong costs that connection alone."""
         try:
-            seen = connection.recv(MOST_HEADER_BYTES, socket.MSG_PEEK)
-            if not seen:
+            seen = self._seen(connection)
+            if seen == b"":
                 self._forget(connection).close()
-            else:
+            elif seen is not None:
                 self._serve(connection, seen)
-        except BlockingIOError:
-            return
-        except Exception as error:
+        except Exception as error:  # that an answer cannot be sent, too: it would be tried again and again
             if not isinstance(error, OSError):
                 log.exception("a connection was dropped")
             if connection in self._until:
                 self._forget(connection).close()
+
+    @staticmethod
+    def _seen(connection: socket.socket) -> bytes | None:
+        """Return the first bytes, which stay where they are; none at its end, and None where there are none yet."""
+        try:
+            return connection.recv(MOST_HEADER_BYTES, socket.MSG_PEEK)
+        except BlockingIOError:
+            return None
 
     def _serve(self, connection: socket.socket, seen: bytes) -> None:
         """Answer, or hand over; in contexts of their own, for the id of a request is nobody else's."""
@@ -179,7 +191,7 @@ class Door:
         connection.send(_message(found.status_code, [*found.raw_headers, *named], bytes(found.body), stays=False))
         connection.shutdown(socket.SHUT_WR)
         tell("POST", route, found.status_code, monotonic() - start_seconds, body_bytes=0)
-        self._refused.add(connection)
+        self._refused[connection] = None
         self._until[connection] = monotonic() + LINGER_SECONDS
 
     def _throw_away(self, connection: socket.socket) -> None:
@@ -195,7 +207,7 @@ class Door:
 
     def _forget(self, connection: socket.socket) -> socket.socket:
         del self._until[connection]
-        self._refused.discard(connection)
+        self._refused.pop(connection, None)
         self._selector.unregister(connection)
         return connection
 

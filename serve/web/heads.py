@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 _END = b"\r\n\r\n"
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110's; anything else is the parser's to refuse
+_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")  # no control character, which some parsers take for the end of a line
 _BODY_FIELDS = {"content-length", "transfer-encoding"}
 
 
@@ -32,5 +33,5 @@ def plain_head(seen: bytes) -> Head | None:
     first, *lines = head.split(b"\r\n")
     pairs = [line.partition(b":") for line in lines]
     fields = {name.lower().decode("latin-1"): value.strip().decode("latin-1") for name, _, value in pairs}
-    plain = all(colon and _TOKEN.fullmatch(name) and b"\n" not in value + name for name, colon, value in pairs)
+    plain = all(colon and _TOKEN.fullmatch(name) and _VALUE.fullmatch(value) for name, colon, value in pairs)
     return Head(first, fields, len(head) + len(_END)) if plain and len(fields) == len(pairs) else None

@@ -215,6 +215,9 @@ def test_odd_requests_are_refused_and_the_server_goes_on(server: Server) -> None
     assert b" 400 " in raw(server, b"NONSENSE\r\n\r\n")
     assert b" 400 " in raw(server, b"POST /invocations HTTP/1.1\r\nHost: a\r\nContent-Length: -5\r\n\r\n")
     both = b"POST /invocations HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    assert b" 500 " not in raw(
+        server, b"POST /invocations%0A HTTP/1.1\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"
+    )
     assert b" 400 " in raw(server, both + b"GET /ping HTTP/1.1\r\nConnection: close\r\n\r\n")
     assert server.ping() == 200
 

@@ -113,6 +113,8 @@ def test_an_id_of_the_client_comes_back_and_close_closes(hall: Hall) -> None:
         b"GET /ping HTTP/1.1\r\nno field\r\n\r\n",
         b"GET /ping HTTP/1.1\r\nContent-Length : 3\r\n\r\nabc",
         b"GET /ping HTTP/1.1\r\nX: a\nContent-Length: 3\r\n\r\nabc",
+        b"GET /ping HTTP/1.1\r\nX: a\rContent-Length: 3\r\n\r\nabc",
+        b"GET /ping HTTP/1.1\r\nX: a\0b\r\n\r\n",
         b"GET /ping HTTP/1.1\r\nX: a\r\n Transfer-Encoding: chunked\r\n\r\n0",
         b"GET /ping HTTP/1.1\r\nHost: a",
         b"\x16\x03\x01 no HTTP at all",
@@ -123,6 +125,21 @@ def test_everything_else_is_let_through_as_it_was_sent(hall: Hall, request_bytes
         connection.sendall(request_bytes)
         with hall.guest() as guest:
             assert guest.recv(10_000) == request_bytes
+
+
+def test_who_cannot_be_answered_is_sent_away_at_once(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a client asks on and reads nothing: what was only looked at would wake the door again and again."""
+    hall.refusal = Response("full", 503)
+
+    def blocked(*_given: object, **_named: object) -> bytes:
+        raise BlockingIOError
+
+    monkeypatch.setattr(door, "_message", blocked)
+    with hall.connect() as connection:
+        connection.sendall(WORK)
+        with suppress(ConnectionResetError):
+            assert connection.recv(1) == b""
+    assert len(hall.asked) == 1
 
 
 def send_on(connection: socket.socket) -> None:
