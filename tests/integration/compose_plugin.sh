@@ -6,8 +6,8 @@ docker compose version >/dev/null 2>&1 && exit
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 mkdir -p "$folder"/{lists,cache/archives}/partial
-echo 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main' \
-  >"$folder/sources.list"
+mirror=$(apt-get indextargets --format '$(SITE)' | awk '/\/debian\/?$/ {site = $1} END {print site}')
+echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror trixie main" >"$folder/sources.list"
 apt() {
   apt-get -qq -o Dir::Etc::SourceList="$folder/sources.list" -o Dir::Etc::SourceParts=/dev/null \
     -o Dir::State::Lists="$folder/lists" -o Dir::Cache="$folder/cache" -o APT::Sandbox::User=root "$@"

@@ -25,17 +25,17 @@ COMMAND = re.compile(r"^(?:\$ )?((?:\.venv/bin/)?(?:reelwarden|python -m|curl|ma
 SYNOPSIS = re.compile(r"\[--|\[-|PATH\.\.\.| \| ")
 ELSEWHERE = {  # what the line begins with -> where it is proven, or why it cannot be
     "make ": "the checks of every change",
-    "docker ": "tests/integration/test_images*.py and the compose tests",
+    "docker ": "tests/integration/test_image_*.py",
     ".venv/bin/python -m images.build": "tests of the images",
-    ".venv/bin/python -m deploy.ecr": "test_push.py, against a real registry",
+    ".venv/bin/python -m deploy.ecr": "test_image_push.py, against a real registry",
     ".venv/bin/reelwarden models pack": "run below without its folder",
     "python -m export": "test_export*.py; takes minutes, and needs the checkpoints of the reader",
     "reelwarden models build": "needs TensorRT and a GPU",
     "reelwarden models pull nudenet_320n": "needs a licence that the reader must accept",
     "reelwarden models verify house_nsfw": "needs the reader's own model",
-    "reelwarden process --input s3://": "test_process_s3.py, against a real S3 server",
+    "reelwarden process --input s3://": "test_image_s3.py, against a real S3 server",
     "reelwarden evaluate labelled/ --models objects.detector=my_detector": "needs the reader's own model",
-    "curl -H 'Content-Type: application/json' -d '{\"media\": \"s3://": "needs a bucket; test_web_fetching.py",
+    "curl -H 'Content-Type: application/json' -d '{\"media\": \"s3://": "needs a bucket; test_image_s3.py",
     "tar -xzf model.tar.gz -C ~/.cache": "would change this user's cache",
 }
 MADE_UP = {
