@@ -12,7 +12,8 @@ from serve.formats.form import Form, content_type
 from serve.shown import shown
 
 TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - a token of HTTP's grammar
-RANGE = re.compile(rf"\s*({TOKEN}/{TOKEN})\s*((?:;[^;,\"]*(?:\"(?:[^\"\\]|\\.)*\")?[^;,\"]*)*)\s*(?:,|$)")
+# what follows a comma outside quotes is the next range; possessive, as a stranger writes this and it must not backtrack
+RANGE = re.compile(rf"\s*+({TOKEN}/{TOKEN})\s*+((?:;(?:[^,\"]|\"(?:[^\"\\]|\\.)*+\")*+)?)(?:,|$)")
 PARAMETER = re.compile(rf";\s*({TOKEN})\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|({TOKEN}))")
 QUALITY = re.compile(r"(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)")
 MOST_CHARACTERS = 4096  # of the header that are read
