@@ -10,9 +10,10 @@ from pathlib import Path
 import onnx
 
 from export.entry import derived, write_entry
+from export.int8 import as_int8, in_int8
 from export.parity import Parity, compare
-from export.precisions import as_fp16, as_int8, feeder, float_biases, simplified
-from export.samples import feeds, frames_of
+from export.precisions import as_fp16, feeder, float_biases, simplified
+from export.samples import Rows, feeds, frames_of
 from export.weights import places, weights_of
 from model_zoo.engines.build import Aim, Compatible, build
 from model_zoo.errors import UsageError, WeightsError
@@ -20,6 +21,7 @@ from model_zoo.manifest import ModelSpec, domains, load, read
 from model_zoo.precisions import kept_at
 
 ROWS = 24
+FITTED_SHARE = 0.8  # of the tolerance, on the rows that INT8 is fitted to; others may move it further
 GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "media"
 
 
@@ -55,11 +57,27 @@ def in_precision(
     if precision == "fp16":
         return as_fp16(plain)
     if precision == "int8":
-        converted = as_int8(plain, feeds(spec, frames_of(calibration, spec, most_rows)))
-        if not float_biases(converted):
-            raise WeightsError(f"{spec.name}: the INT8 file has 32-bit biases, which TensorRT refuses")
-        return converted
+        return _int8(spec, plain, frames_of(calibration, spec, most_rows))
     return plain
+
+
+def _int8(spec: ModelSpec, plain: onnx.ModelProto, rows: Rows) -> onnx.ModelProto:
+    """Return as much of the model in INT8 as moves it no further than the manifest allows, with some room."""
+    if "int8" not in spec.precisions:
+        raise WeightsError(f"{spec.manifest}: `precisions` of [{spec.name}] does not allow int8")
+    fed = feeds(spec, rows)
+    wanted = feeder(plain)(fed)
+
+    def moved(model: onnx.ModelProto) -> float:
+        return compare(spec, "int8", rows, wanted, feeder(model)(fed)).moved
+
+    try:
+        converted = as_int8(plain, fed, moved, FITTED_SHARE * spec.precisions["int8"].tolerance)
+    except WeightsError as error:
+        raise WeightsError(f"{spec.name}: {error}") from error
+    if not float_biases(converted):
+        raise WeightsError(f"{spec.name}: the INT8 file has 32-bit biases, which TensorRT refuses")
+    return converted
 
 
 def parity(
@@ -73,7 +91,11 @@ def parity(
     """Run both on the golden clips."""
     rows = frames_of(golden, spec, most_rows)
     fed = feeds(spec, rows)
-    return compare(spec, precision, rows, feeder(plain)(fed), feeder(converted)(fed))
+    report = compare(spec, precision, rows, feeder(plain)(fed), feeder(converted)(fed))
+    if precision != "int8":
+        return report
+    quantized, heavy = in_int8(converted)
+    return report.model_copy(update={"int8_operators": quantized, "heavy_operators": heavy})
 
 
 def gated(spec: ModelSpec, report: Parity, stem: Path) -> None:

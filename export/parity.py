@@ -59,6 +59,8 @@ class Parity(BaseModel):
     gate: str  # what the tolerance is held against
     moved: float
     tolerance: float
+    int8_operators: int | None = None  # of the heavy ones: convolutions, matrix products, recurrent cells
+    heavy_operators: int | None = None
     source_sha256: str = ""  # of the weights, and of the file that was made of them
     file_sha256: str = ""
 
@@ -70,7 +72,10 @@ class Parity(BaseModel):
     @property
     def told(self) -> str:
         """Say it in one line."""
-        return f"{self.gate}: {self.moved:.4g} on {self.rows} rows, {self.tolerance:g} is allowed"
+        told = f"{self.gate}: {self.moved:.4g} on {self.rows} rows, {self.tolerance:g} is allowed"
+        if self.int8_operators is None:
+            return told
+        return f"{told}; {self.int8_operators} of {self.heavy_operators} heavy operators in INT8"
 
 
 def compare(

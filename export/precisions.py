@@ -1,9 +1,8 @@
-"""Other precisions of an ONNX file: simplified fp32, fp16 with fp32 heads, INT8 as Q/DQ nodes that TensorRT takes."""
+"""Other precisions of an ONNX file: simplified fp32, fp16 with fp32 heads."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,11 +14,13 @@ import onnxruntime
 from onnx import TensorProto
 
 from model_zoo.errors import WeightsError
+from model_zoo.qdq import run_as_written
 from model_zoo.values import Tensor, Tensors
 
 LEAST_OPSET = 13
-_HEAVY = {"Conv", "ConvTranspose", "MatMul", "Gemm", "LSTM", "GRU"}
-_QUANTIZED = ["Conv", "MatMul", "Gemm"]
+COMPUTING = {"Conv", "ConvTranspose", "MatMul", "Gemm", "LSTM", "GRU"}
+# Q/DQ nodes are part of the operator that they stand at: TensorRT wants the scales of its inputs in one type
+_HEAVY = COMPUTING | {"QuantizeLinear", "DequantizeLinear"}
 
 
 def simplified(path: Path) -> onnx.ModelProto:
@@ -55,43 +56,6 @@ def as_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
     return converted
 
 
-def as_int8(model: onnx.ModelProto, fed: Tensors) -> onnx.ModelProto:
-    """Return the model with Q/DQ nodes around its heavy operators, calibrated on rows (N, ...) of every input.
-
-    Symmetric, per channel, with float biases: TensorRT refuses 32-bit ones.
-    """
-    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
-    from onnxruntime.quantization.calibrate import CalibrationDataReader
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    class Rows(CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self._rows: Iterator[tuple[Tensor, ...]] = zip(*fed.values(), strict=True)
-
-        def get_next(self) -> dict[str, Tensor] | None:
-            row = next(self._rows, None)
-            return None if row is None else {name: part[None] for name, part in zip(fed, row, strict=True)}
-
-    logging.getLogger().setLevel(logging.ERROR)  # it advises what was done a line before
-    with TemporaryDirectory(prefix="reelwarden-") as folder:
-        plain, ready, done = (Path(folder, f"{name}.onnx") for name in ("plain", "ready", "done"))
-        onnx.save(model, plain)
-        quant_pre_process(plain, ready, skip_symbolic_shape=True, skip_optimization=True)
-        quantize_static(
-            ready,
-            done,
-            Rows(),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=_QUANTIZED,
-            per_channel=True,
-            activation_type=QuantType.QInt8,
-            weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.MinMax,
-            extra_options={"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False},
-        )
-        return onnx.load(done)
-
-
 def runner(model: onnx.ModelProto) -> Callable[[str, Tensor], dict[str, Tensor]]:
     """Return a function that runs a model with one input on the CPU, a few rows at a time."""
     run = feeder(model)
@@ -102,7 +66,9 @@ def feeder(model: onnx.ModelProto) -> Callable[[Tensors], dict[str, Tensor]]:
     """Return a function that runs a model on the CPU, a few rows of all its inputs at a time."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session: Any = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    content = model.SerializeToString()
+    run_as_written(options, content)
+    session: Any = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
 
     def run(fed: Tensors) -> dict[str, Tensor]:

@@ -39,11 +39,12 @@ def page() -> str:
         lines.append(f"| {model['model']} | {' | '.join(cells)} |")
     lines += ["", *_refusals(result), ""]
     lines += ["## What a precision does to the answers", ""]
-    lines += ["| model | rows | held against | fp16 moved | allowed | INT8 moved | allowed |"]
-    lines += ["| --- | ---: | --- | ---: | ---: | ---: | ---: |"]
+    lines += ["| model | rows | held against | fp16 moved | allowed | INT8 moved | allowed | heavy operators in INT8 |"]
+    lines += ["| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |"]
     for model in result["models"]:
         fp16, int8 = model["fp16"]["parity"], model["int8"]["parity"]
         cells = [cell for one in (fp16, int8) for cell in (_moved(one), f"{one['tolerance']:g}")]
+        cells.append(f"{int8['int8_operators']} of {int8['heavy_operators']}")
         lines.append(f"| {model['model']} | {fp16['rows']} | {fp16['gate']} | {' | '.join(cells)} |")
     lines += ["", "A precision in brackets is not written: it moves further than the manifest allows.", ""]
     return "\n".join(lines)

@@ -7,6 +7,7 @@ import onnxruntime
 
 from model_zoo.errors import BackendError
 from model_zoo.manifest import ModelSpec
+from model_zoo.qdq import run_as_written
 from model_zoo.values import Model, Tensor
 
 ROWS = 2
@@ -17,7 +18,7 @@ USUAL_SIDE = 1  # of `any_side`
 def check_agreement(spec: ModelSpec, content: bytes, model: Model) -> None:
     """Run two rows of noise through both; raises BackendError where they differ by more than rounding explains."""
     rows = noise(spec)
-    session = onnxruntime.InferenceSession(content, _quiet(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(content, _options(content), providers=["CPUExecutionProvider"])
     wanted = dict(zip(spec.outputs, session.run(list(spec.outputs), {spec.input_name: rows}), strict=True))
     got = model.run({spec.input_name: rows})
     for output, values in wanted.items():
@@ -49,7 +50,8 @@ def share_of_difference(wanted: Tensor, got: Tensor) -> float:
     return float(difference / max(float(np.abs(wanted).max(initial=0.0)), 1e-6))
 
 
-def _quiet() -> onnxruntime.SessionOptions:
+def _options(content: bytes) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    run_as_written(options, content)
     return options

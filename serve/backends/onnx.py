@@ -12,6 +12,7 @@ import onnxruntime
 
 from model_zoo.errors import BackendError
 from model_zoo.manifest import ModelSpec
+from model_zoo.qdq import run_as_written
 from model_zoo.values import Given, Tensor, Tensors
 from serve.backends.contract import checked_rows
 from serve.backends.front import with_front
@@ -59,6 +60,7 @@ class OnnxModel:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # constant folding of fp16 storage is announced as a warning
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        run_as_written(options, self._content)
         try:
             return onnxruntime.InferenceSession(self._content, options, providers=["CPUExecutionProvider"])
         except Exception as error:

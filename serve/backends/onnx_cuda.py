@@ -19,6 +19,7 @@ import onnxruntime
 
 from model_zoo.errors import BackendError
 from model_zoo.manifest import ModelSpec
+from model_zoo.qdq import run_as_written
 from model_zoo.values import Given, OnDevice, Rows, Tensor, Tensors
 from serve.backends.agreement import MOST_SHARE, noise, share_of_difference
 from serve.backends.contract import given_rows
@@ -274,6 +275,7 @@ def _open(spec: ModelSpec, content: bytes, target: Target, stream: int | None) -
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 1
+    run_as_written(options, content)
     try:
         if target.provider in _NEEDS:
             onnxruntime.preload_dlls(directory="")  # CUDA's libraries from their own packages

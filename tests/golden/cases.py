@@ -12,6 +12,9 @@ from model_zoo.transcription.schema import SpeechSegment
 from tests.conftest import MEDIA
 
 FOLDER = Path(__file__).resolve().parent / "results"
+# Whisper computes in int8, which processors with and without VNNI round in their own ways: a comma may become a full
+# stop, and what is said in one sentence two
+SPOKEN = ("transcription", "toxicity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ CASES = (
 
 
 def golden(report: Report) -> dict[str, Any]:
-    """Return what a golden result keeps: how frames were obtained, and every finding."""
+    """Return what a golden result keeps: how frames were obtained, what was seen and heard, and what was said."""
     decode = report.decode
     segments = [
         {
@@ -54,11 +57,16 @@ def golden(report: Report) -> dict[str, Any]:
     ]
     return {
         "decode": {"strategy": decode.strategy, "frames_analyzed": decode.frames_analyzed},
-        "segments": segments,
+        "segments": [segment for segment in segments if segment["domain"] not in SPOKEN],
+        "spoken": [segment for segment in segments if segment["domain"] in SPOKEN],
     }
 
 
 def text(result: dict[str, Any]) -> str:
     """Return a result as JSON with one finding a line, so that a diff reads as a list of findings."""
-    lines = ",\n".join("  " + json.dumps(segment) for segment in result["segments"])
-    return f'{{\n "decode": {json.dumps(result["decode"])},\n "segments": [\n{lines}\n ]\n}}\n'
+    lists = ",\n".join(f' "{key}": [{_lines(result[key])}]' for key in ("segments", "spoken"))
+    return f'{{\n "decode": {json.dumps(result["decode"])},\n{lists}\n}}\n'
+
+
+def _lines(segments: list[dict[str, Any]]) -> str:
+    return "\n" + ",\n".join("  " + json.dumps(segment) for segment in segments) + "\n " if segments else ""

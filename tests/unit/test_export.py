@@ -75,12 +75,48 @@ def test_what_is_kept_is_what_serving_runs(
 
 
 def test_a_precision_that_moves_too_far_is_not_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code = main(["sounds/yamnet", "--to", "int8", "--rows", "8", "--out", str(tmp_path)])
+    code = main(["transcription/silero_vad", "--to", "fp16", "--rows", "6", "--out", str(tmp_path)])
     assert code == WeightsError.exit_code
-    assert "int8 is not written, it moves too far: change of a final score" in capsys.readouterr().err
-    report = json.loads((tmp_path / "yamnet.int8.parity.json").read_text())
-    assert report["moved"] > report["tolerance"] == 0.05
-    assert not (tmp_path / "yamnet.int8.onnx").exists()
+    assert "fp16 is not written, it moves too far: change of a tensor" in capsys.readouterr().err
+    report = json.loads((tmp_path / "silero_vad.fp16.parity.json").read_text())
+    assert report["moved"] > report["tolerance"] == 0.01
+    assert not (tmp_path / "silero_vad.fp16.onnx").exists()
+
+
+def test_what_int8_would_move_too_far_stays_in_float16(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["transcription/speaker_ge2e", "--to", "int8", "--out", str(tmp_path)]) == 0
+    report = json.loads((tmp_path / "speaker_ge2e.int8.parity.json").read_text())
+    assert 0 < report["moved"] <= report["tolerance"] == 0.05
+    assert 0 < report["int8_operators"] < report["heavy_operators"]
+    told = f"{report['int8_operators']} of {report['heavy_operators']} heavy operators in INT8"
+    assert told in capsys.readouterr().out
+    written = onnx.load(tmp_path / "speaker_ge2e.int8.onnx")
+    kinds = {weight.data_type for weight in written.graph.initializer if np.prod(weight.dims) > 1000}
+    assert {TensorProto.INT8, TensorProto.FLOAT16} <= kinds
+
+
+def test_int8_is_served_as_it_was_compared(spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REELWARDEN_CACHE", str(tmp_path))
+    weights = weights_of(spec)
+    assert main([NAME, "--to", "int8", "--rows", "3", "--keep"]) == 0
+    wishes = Wishes(WeightPlaces(tmp_path / "model", tmp_path), device="cpu", precision="int8")
+    rows = frames_of(GOLDEN, spec, 3)
+    assert isinstance(rows, Frames)
+    with ThreadPoolExecutor(1) as executor:
+        placed = place_model(spec, weights, wishes, executor, 1)
+        scores = placed.model.run({"pixels": rows.pixels})["scores"]
+    assert placed.precision == "int8"
+    np.testing.assert_allclose(scores, runner(simplified(weights))("pixels", rows.pixels)["scores"], atol=0.05)
+
+
+def test_a_network_that_bears_no_int8_is_refused_by_name(
+    spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("export.conversion.FITTED_SHARE", 0.0)
+    code = main(["transcription/speaker_ge2e", "--to", "int8", "--rows", "2", "--out", str(tmp_path)])
+    assert code == WeightsError.exit_code
+    assert "speaker_ge2e: none of its 3 heavy operators can be INT8" in capsys.readouterr().err
+    assert not list(tmp_path.glob("*.onnx"))
 
 
 def test_int8_files_have_float_biases_which_is_what_tensorrt_takes(spec: ModelSpec, plain: onnx.ModelProto) -> None:
