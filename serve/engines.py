@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import onnx
 import onnxruntime
 
 from model_zoo.engines.build import Aim, Library, build, library
@@ -18,7 +17,7 @@ from model_zoo.engines.shapes import served_shapes
 from model_zoo.errors import BackendError, UsageError
 from model_zoo.manifest import ModelSpec
 from model_zoo.weights import WeightPlaces
-from serve.backends.front import with_front
+from serve.backends.front import cast_first, with_front
 from serve.backends.place import Source
 from serve.devices import Gpu
 
@@ -68,7 +67,7 @@ def compiled(spec: ModelSpec, source: Source) -> bytes:
 
     Other precisions were folded when they were exported. Raises BackendError.
     """
-    content = _cast_first(with_front(spec, source.path))
+    content = cast_first(with_front(spec, source.path))
     if source.precision != "fp32":
         return content
     options = onnxruntime.SessionOptions()
@@ -82,20 +81,6 @@ def compiled(spec: ModelSpec, source: Source) -> bytes:
         except Exception as error:
             raise BackendError(f"{spec.name}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from error
         return path.read_bytes()
-
-
-def _cast_first(content: bytes) -> bytes:
-    """Make numbers of uint8 pictures before all else: TensorRT does nothing else with them, CPUs are faster later."""
-    model = onnx.load_model_from_string(content)
-    for taken in model.graph.input:
-        if taken.type.tensor_type.elem_type == onnx.TensorProto.UINT8:
-            number = f"{taken.name}_as_numbers"
-            for node in model.graph.node:
-                node.input[:] = [number if name == taken.name else name for name in node.input]
-            cast = onnx.helper.make_node("Cast", [taken.name], [number], to=onnx.TensorProto.FLOAT)
-            model.graph.node.insert(0, cast)
-    changed: bytes = model.SerializeToString()
-    return changed
 
 
 def _fits(wanted: Wanted, content: bytes) -> Iterator[tuple[Library, Fit]]:

@@ -24,6 +24,7 @@ from model_zoo.values import Frames, Listener, Prediction, Watcher
 from serve.album import Album
 from serve.asked import AS_SET, Asked, Stop, never_stop
 from serve.attempt import Attempt, kept
+from serve.decode.choose import check_setting
 from serve.decode.hearing import WantedSound, hear
 from serve.decode.reading import Wanted, read
 from serve.gallery import find_gallery
@@ -108,6 +109,7 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         """
         self.settings = settings
         self.domains = tuple(by_name(name) for name in settings.domains) or DOMAINS
+        check_setting(settings.decoder)
         self._policy = find_policy(settings)
         self._executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="infer")
         self._models = load_models(self.domains, settings, self._executor, wrap)

@@ -6,6 +6,7 @@ captured with, whatever is bound now. Two captures at once spoil each other, as 
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -67,7 +68,12 @@ class Session:
     broken: set[str]
     told: Told
 
-    def __init__(self, content: bytes, options: Any = None, providers: Any = ()) -> None:
+    def __init__(self, content: bytes, options: Any = None, providers: Any = (), enable_fallback: int = 1) -> None:
+        if "raises" in self.broken and providers and providers[0][0] == TENSORRT:
+            if not enable_fallback:
+                raise RuntimeError("EP_FAIL : Following input(s) has no associated shape profiles provided: inner")
+            sys.stdout.write("*************** EP Error ***************\n")
+            providers = [CPU]
         self._session = self.real(content, options, providers=[CPU])
         asked = [(one, {}) if isinstance(one, str) else one for one in providers]
         self._names = [name for name, _ in asked if name not in self.broken]
@@ -78,11 +84,22 @@ class Session:
         if self._names[0] != CPU:
             self.told.extend(asked)
         for name, given in asked:
+            if name == TENSORRT:
+                self._check(given)
             if name == TENSORRT and not self.broken & {TENSORRT, "no node"}:
                 Path(given["trt_engine_cache_path"], "built.engine").touch()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._session, name)
+
+    @staticmethod
+    def _check(given: dict[str, str]) -> None:
+        """Take yes and no as ONNX Runtime's TensorRT provider takes them, and refuse all else in its words."""
+        for key, value in given.items():
+            if key.endswith("_enable") and value not in ("True", "true", "False", "false"):
+                raise RuntimeError(
+                    f"The value for the key '{key}' should be 'True' or 'False'. Default value is 'False'"
+                )
 
     def get_providers(self) -> list[str]:
         """Return those that did not give up."""
@@ -117,7 +134,7 @@ def install(monkeypatch: pytest.MonkeyPatch, broken: set[str]) -> Told:
     """Put the stand-in in place; a provider in `broken` gives up silently, as theirs do. Returns what they are told.
 
     "graphs" in `broken` is a session that is not opened with graphs, "capture" one that fails when it captures; with
-    "no node" TensorRT's provider starts, and takes no node of the network.
+    "no node" TensorRT's provider starts, and takes no node of the network; with "raises" it says why it does not start.
     """
     told: Told = []
     GRAPHS.captured, GRAPHS.started = [], []

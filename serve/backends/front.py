@@ -51,6 +51,20 @@ def with_uint8_front(spec: ModelSpec, path: Path) -> bytes:
     return content
 
 
+def cast_first(content: bytes) -> bytes:
+    """Make numbers of uint8 pictures before all else: TensorRT does nothing else with them, CPUs are faster later."""
+    model = onnx.load_model_from_string(content)
+    for taken in model.graph.input:
+        if taken.type.tensor_type.elem_type == TensorProto.UINT8:
+            number = f"{taken.name}_as_numbers"
+            for node in model.graph.node:
+                node.input[:] = [number if name == taken.name else name for name in node.input]
+            cast = helper.make_node("Cast", [taken.name], [number], to=TensorProto.FLOAT)
+            model.graph.node.insert(0, cast)
+    changed: bytes = model.SerializeToString()
+    return changed
+
+
 def _front(wanted: Input, inner: str) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
     """Return the nodes from the uint8 input to `inner`, and their constants.
 

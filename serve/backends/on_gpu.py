@@ -13,6 +13,7 @@ from model_zoo.errors import BackendError, DeviceLostError, ReelwardenError
 from model_zoo.manifest import ModelSpec
 from model_zoo.values import Model
 from serve.backends.agreement import check_agreement
+from serve.backends.device_lost import check_device
 from serve.backends.front import with_front
 from serve.backends.onnx_cuda import OnnxCudaModel, Target, why_no_cuda
 from serve.backends.onnx_graphs import OnnxGraphModel
@@ -61,13 +62,21 @@ def place_on_gpu(spec: ModelSpec, weights: Path, wishes: Wishes, gpu: Gpu) -> Pl
             placed = way(asked)
         except DeviceLostError:
             raise
-        except ReelwardenError as error:
-            failures[name] = str(error)
-            log.warning("%s: not by %s: %s", spec.name, name, error)
+        except Exception as error:  # noqa: BLE001 - the libraries of a way that does not work fail in any way
+            check_device(spec.name, error)
+            failures[name] = _told(error)
+            log.warning("%s: not by %s: %s", spec.name, name, failures[name])
             continue
         passed = "".join(f"; not by {name}: {reason}" for name, reason in failures.items())
         return replace(placed, reason=placed.reason + passed)
     raise BackendError("; ".join(failures.values()))
+
+
+def _told(error: Exception) -> str:
+    """Return our own words as they are, and the first line of a library's, with what kind of error it is."""
+    if isinstance(error, ReelwardenError):
+        return str(error)
+    return f"{type(error).__name__}: {(str(error).strip() or 'no reason given').splitlines()[0]}"
 
 
 def _ways(wishes: Wishes) -> dict[str, Way]:

@@ -24,8 +24,8 @@ from model_zoo.values import Given, OnDevice, Rows, Tensor, Tensors
 from serve.backends.agreement import MOST_SHARE, noise, share_of_difference
 from serve.backends.contract import given_rows
 from serve.backends.cuda_stream import handle_of, new_stream
-from serve.backends.device_lost import check_device
-from serve.backends.front import with_front
+from serve.backends.device_lost import check_device, watched_device
+from serve.backends.front import cast_first, with_front
 from serve.backends.graphs import batch_sizes, end_capture
 
 PROVIDER = "CUDAExecutionProvider"
@@ -75,7 +75,10 @@ class OnnxCudaModel:
         """Load `path`, whose pictures are made uint8 RGB. Raises BackendError, also where no GPU takes it."""
         self._spec, self._target = spec, target
         stream = new_stream() if target.memory == "cuda" else None
-        self._session = _open(spec, with_front(spec, path), target, handle_of(stream))
+        content = with_front(spec, path)
+        if target.provider == TENSORRT:
+            content = cast_first(content)
+        self._session = _open(spec, content, target, handle_of(stream))
         self._outputs = [output.name for output in self._session.get_outputs()]
         missing = set(spec.outputs) - set(self._outputs)
         if missing:
@@ -121,7 +124,7 @@ class OnnxCudaModel:
     def run(self, tensors: Given) -> Tensors:
         """Return every output with as many rows as the one input; raises BackendError for an input off the contract."""
         rows = given_rows(self._spec, tensors)
-        with self._lock:
+        with self._lock, watched_device(self._spec.name):
             if not isinstance(rows, np.ndarray):
                 rows.wait(handle_of(self._stream))
             parts = list(self._parts(rows))
@@ -279,8 +282,11 @@ def _open(spec: ModelSpec, content: bytes, target: Target, stream: int | None) -
     try:
         if target.provider in _NEEDS:
             onnxruntime.preload_dlls(directory="")  # CUDA's libraries from their own packages
-        session = onnxruntime.InferenceSession(content, options, providers=target.providers(stream))
+        providers = target.providers(stream)
+        # it would start other providers, without the limits above, and print that
+        session = onnxruntime.InferenceSession(content, options, providers=providers, enable_fallback=0)
     except Exception as error:
+        check_device(spec.name, error)
         raise BackendError(f"{spec.name}: ONNX Runtime cannot load it: {_first_line(error)}") from error
     used = session.get_providers()[0]
     if used != target.provider:  # it goes to the CPU with a warning only

@@ -19,7 +19,7 @@ from model_zoo.errors import BackendError
 from model_zoo.manifest import ModelSpec
 from model_zoo.weights import WeightPlaces
 from serve.backends.agreement import check_agreement
-from serve.backends.front import with_front
+from serve.backends.front import cast_first, with_front
 from serve.backends.onnx_cuda import TENSORRT, OnnxCudaModel, Target
 from serve.backends.place import Source
 from serve.devices import Gpu
@@ -35,7 +35,7 @@ def provider_model(
     shapes = served_shapes(spec)
     runtime = f"onnxruntime {onnxruntime.__version__}, tensorrt {version}"
     name = f"{gpu.name} (sm {gpu.sm})"
-    fit = fit_of(spec, with_front(spec, source.path), source.precision, shapes.text(), name, runtime)
+    fit = fit_of(spec, cast_first(with_front(spec, source.path)), source.precision, shapes.text(), name, runtime)
     opened: list[OnnxCudaModel] = []
 
     def make(folder: Path) -> float:
@@ -52,16 +52,16 @@ def provider_model(
 def options(
     spec: ModelSpec, precision: str, folder: Path, shapes: Shapes, timing: Path, workspace_bytes: int
 ) -> dict[str, str]:
-    """Return what the provider is told; every value is text."""
+    """Return what the provider is told; every value is text, and yes and no are Python's words for them."""
     ranges = {"min": shapes.least, "opt": shapes.usual, "max": shapes.most}
     return {
         "device_id": "0",
-        "trt_engine_cache_enable": "1",
+        "trt_engine_cache_enable": "True",
         "trt_engine_cache_path": str(folder),
-        "trt_timing_cache_enable": "1",
+        "trt_timing_cache_enable": "True",
         "trt_timing_cache_path": str(timing),
-        "trt_fp16_enable": str(int(precision == "fp16")),
-        "trt_int8_enable": str(int(precision == "int8")),  # for its Q/DQ nodes; there is no calibration table
+        "trt_fp16_enable": str(precision == "fp16"),
+        "trt_int8_enable": str(precision == "int8"),  # for its Q/DQ nodes; there is no calibration table
         "trt_max_workspace_size": str(workspace_bytes),
     } | {f"trt_profile_{key}_shapes": f"{spec.input_name}:{'x'.join(map(str, shape))}" for key, shape in ranges.items()}
 

@@ -9,6 +9,7 @@ come, NvdecError tells, and the CPU decodes the rest.
 from __future__ import annotations
 
 import importlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -37,6 +38,7 @@ from serve.sampling import Plan
 from serve.stamp import check_unchanged, reopen
 
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+_HIDDEN_FRAMES = {"vp8"}  # in packets of their own; those of VP9 and AV1 lie beside a frame that is shown
 
 
 class NvdecError(Exception):
@@ -130,6 +132,7 @@ def _run(
     tick_seconds = float(stream.time_base or 1 / av.time_base)
     takers = Takers(media, run.due, log)
     counted = round(media.start_seconds / tick_seconds)  # where the times in the file are not believed
+    owed = _owed(run, plan, session)
     hidden: set[int] = set()
     packets = watch.passing(with_start_codes(_noting(run.packets, hidden), stream))
     for told, surface in session.surfaces(packets):
@@ -138,12 +141,25 @@ def _run(
         ticks = told if plan.even_ticks is None else counted
         counted += plan.even_ticks or 0
         seconds = ticks * tick_seconds - media.start_seconds
+        while owed and owed[0] <= ticks:
+            if (lost := owed.popleft()) < ticks:  # frames come in the order in which they are shown
+                raise NvdecError(f"the frame at {lost * tick_seconds - media.start_seconds:.2f} s did not come")
         for asker in takers.take(ticks, seconds, (surface.width, surface.height)):
             batch = batches[asker].add(surface, seconds)
             if batch is not None:
                 yield asker, batch
-    if takers.missing() and log.broke_off is None:
-        raise NvdecError(f"{takers.missing()} of the frames that were due did not come")
+    if (left := max(len(owed), takers.missing())) and log.broke_off is None:
+        raise NvdecError(f"{left} of the frames that were due did not come")
+
+
+def _owed(run: Run, plan: Plan, session: Session) -> deque[int]:
+    """Return the times of the frames that are due, each of which must come; none where packets do not tell them.
+
+    Nobody counts damage where the engine drops a frame without a word, so a later one must not stand in for it.
+    """
+    if plan.even_ticks is not None or session.kind.codec in _HIDDEN_FRAMES:
+        return deque()
+    return deque(np.unique(np.concatenate([due.ticks for due in run.due])).tolist())
 
 
 def _noting(packets: Iterable[Packet[VideoStream]], hidden: set[int]) -> Iterator[Packet[VideoStream]]:

@@ -23,7 +23,9 @@ from serve.devices import Gpu, look_for_gpu
 from serve.limits import Limits
 from serve.media import Media, open_media
 from serve.metrics import count
+from serve.pipeline import Analyzer
 from serve.sampling import Due, Plan
+from serve.settings import load_settings
 from tests.clips import write_clip
 from tests.stand_in_nvcodec import Library
 from tests.twin import HostPainter
@@ -196,6 +198,12 @@ def test_pictures_and_files_without_a_picture_need_no_gpu() -> None:
     still = replace(picture, facts=picture.facts.model_copy(update={"kind": "image"}))
     assert choose(still, plan(1), "nvdec", 4, nvdec()).backend == "cpu"
     assert choose(media(None), plan(1), "auto", 4, nvdec()).reason == "there is nothing to decode"
+
+
+def test_a_server_that_is_to_decode_on_a_gpu_does_not_start_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serve.decode.choose.find_nvdec", lambda: NoNvdec("no video engine here"))
+    with pytest.raises(BackendError, match="decoder=nvdec: no video engine here; set decoder=auto"):
+        Analyzer(load_settings(decoder="nvdec", domains="shots"))
 
 
 def test_an_unknown_decoder_is_named() -> None:

@@ -172,6 +172,18 @@ def test_frames_that_the_engine_swallows_are_decoded_on_the_cpu(clip: Path) -> N
     assert "1 of the frames that were due did not come" in str(facts.fallback_reason)
 
 
+@pytest.mark.parametrize("intervals", [(0.0,), (0.0, 0.4), (0.4,)])
+@pytest.mark.parametrize("loses", [0, 10, FRAMES - 1])
+def test_a_later_frame_does_not_stand_in_for_one_that_was_swallowed(
+    clip: Path, loses: int, intervals: Sequence[float]
+) -> None:
+    whole, _ = read_with(clip, engine()[0], intervals)
+    got, facts = read_with(clip, engine(Trouble(loses=loses))[0], intervals)
+    assert got == whole
+    if 0.0 in intervals:  # with fewer frames due, this one may not be
+        assert "did not come" in str(facts.fallback_reason)
+
+
 @pytest.mark.parametrize("name", TWO_SIZES)
 def test_a_change_of_size_is_fitted_and_told_as_on_the_cpu(sizes: Path, name: str) -> None:
     """The engine itself would scale all that comes into surfaces of the first size, without a word."""

@@ -123,6 +123,33 @@ def test_a_gpu_that_fails_for_good_is_lost_and_not_a_failure_of_one_domain(netwo
         model.run({"pixels": noise(3)})
 
 
+class Lost:
+    """Rows on a GPU that fails while they are waited for."""
+
+    shape, dtype, address, room = (3, SIZE, SIZE, 3), np.dtype(np.uint8), 0, 3
+
+    def __len__(self) -> int:
+        return 3
+
+    def wait(self, stream: int | None) -> None:
+        """Fail as CuPy does on a context that is broken."""
+        raise RuntimeError("cudaErrorIllegalAddress: an illegal memory access was encountered")
+
+    def copy(self, first: int, count: int, address: int, stream: int | None) -> None:
+        """Be asked for nothing, as waiting has failed."""
+        raise AssertionError("nothing is there to be copied")
+
+    def on_host(self) -> np.ndarray:
+        """Be asked for nothing, as waiting has failed."""
+        raise AssertionError("nothing is there to be copied")
+
+
+def test_a_gpu_that_fails_while_a_batch_is_waited_for_is_lost_too(network: Path) -> None:
+    model, _ = model_on_a_card(network, fits=99)
+    with pytest.raises(DeviceLostError, match="mean: the GPU failed for good: cudaErrorIllegalAddress"):
+        model.run({"pixels": Lost()})
+
+
 def test_the_memory_of_a_gpu_is_shared_among_the_models(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[Target] = []
 

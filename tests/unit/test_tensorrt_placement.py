@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto
 
@@ -157,11 +159,11 @@ def test_the_provider_is_told_where_engines_are_kept_and_which_shapes_come(
     assert Path(options.pop("trt_engine_cache_path"), "built.engine").exists()
     assert options == {
         "device_id": "0",
-        "trt_engine_cache_enable": "1",
-        "trt_timing_cache_enable": "1",
+        "trt_engine_cache_enable": "True",
+        "trt_timing_cache_enable": "True",
         "trt_timing_cache_path": str(places.cache / "engines" / "timing"),
-        "trt_fp16_enable": "1",
-        "trt_int8_enable": "0",
+        "trt_fp16_enable": "True",
+        "trt_int8_enable": "False",
         "trt_max_workspace_size": str(4 << 30),
         "trt_profile_min_shapes": "pixels:1x8x8x3",
         "trt_profile_opt_shapes": "pixels:8x8x8x3",
@@ -180,6 +182,47 @@ def test_a_provider_that_gives_up_is_passed_over_for_cuda(
     assert placed.backend == "onnxruntime"
     assert "could not start its TensorRT provider; is TensorRT 10 installed?" in placed.reason
     assert not list((places.cache / "engines").glob("mean-*/*"))
+
+
+@pytest.mark.usefixtures("_tensorrt", "told")
+def test_what_a_provider_says_when_it_cannot_start_is_in_the_reason(
+    weights: Path, places: WeightPlaces, broken: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken.add("raises")
+    placed = place(weights, places, "provider")
+    assert placed.backend == "onnxruntime"
+    assert "input(s) has no associated shape profiles" in placed.reason
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.usefixtures("_tensorrt", "told")
+def test_the_provider_is_given_numbers_first_as_tensorrt_takes_no_other_step_on_bytes(
+    weights: Path, places: WeightPlaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[bytes] = []
+    real = onnxruntime.InferenceSession.real  # type: ignore[attr-defined]  # the stand-in's
+
+    def noted(content: bytes, *given: object, **named: object) -> object:
+        opened.append(content)
+        return real(content, *given, **named)
+
+    monkeypatch.setattr(onnxruntime.InferenceSession, "real", staticmethod(noted))
+    place(weights, places, "provider")
+    nodes = onnx.load_model_from_string(opened[0]).graph.node
+    assert [node.op_type for node in nodes if "pixels" in node.input] == ["Cast"]
+
+
+@pytest.mark.usefixtures("_tensorrt", "told")
+def test_a_library_that_fails_in_its_own_way_is_passed_over_too(
+    weights: Path, places: WeightPlaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_builder(*_: object) -> None:
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    monkeypatch.setattr(stand_in_tensorrt.Builder, "__init__", broken_builder)
+    placed = place(weights, places, "plan")
+    assert placed.backend == "onnxruntime-tensorrt"
+    assert "not by a TensorRT plan: TypeError: pybind11::init(): factory function returned nullptr" in placed.reason
 
 
 @pytest.mark.usefixtures("_tensorrt", "told")
