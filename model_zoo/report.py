@@ -62,6 +62,10 @@ class MediaFacts(ReportModel):
     video: VideoFacts | None = None
     audio: AudioFacts | None = None
     streams: list[str] = Field(default_factory=list, description="every stream in words, the chosen ones marked")
+    unseen_streams: list[str] | None = Field(
+        default=None,
+        description="pictures and sound beside the chosen streams: nothing looked at them; null in reports before it",
+    )
 
 
 DecodeCause = Literal["setting", "picture", "nothing", "no engine", "not taken", "reckoned"]

@@ -137,6 +137,9 @@ def _read_facts(path: Path, size: int, container: InputContainer, limits: Limits
         )
     kind: Literal["video", "audio", "image"] = "audio" if video is None else "image" if still else "video"
     words = [_stream_in_words(stream, stream in (video, audio)) for stream in container.streams]
+    shown_or_heard = [stream.type in ("video", "audio") for stream in container.streams]
+    pairs = zip(container.streams, shown_or_heard, words, strict=True)
+    unseen = [said for stream, counts, said in pairs if counts and stream not in (video, audio)]
     start_seconds = 0.0 if still or container.start_time is None else container.start_time / av.time_base
     audio_facts = None if audio is None else _audio_facts(audio)
     container_name = container.format.name
@@ -151,6 +154,7 @@ def _read_facts(path: Path, size: int, container: InputContainer, limits: Limits
         video=video_facts,
         audio=audio_facts,
         streams=words,
+        unseen_streams=[] if still else unseen,  # a thumbnail, a gain map
     )
     picture = frame if kind == "image" else None
     return Media(path=path, facts=facts, limits=limits, start_seconds=start_seconds, stamp=stamp, picture=picture)

@@ -50,6 +50,8 @@ def summary_line(report: Report, place: Path) -> str:
         line += f"\n[yellow]not everything could be used: {escape(str(decode.truncated_reason))}[/yellow]"
     if report.sound and report.sound.truncated:
         line += f"\n[yellow]the sound broke off: {escape(str(report.sound.truncated_reason))}[/yellow]"
+    if report.media.unseen_streams:
+        line += f"\n[dim]not looked at: {escape(shown('; '.join(report.media.unseen_streams)))}[/]"
     return line
 
 

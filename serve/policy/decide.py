@@ -153,6 +153,9 @@ def _errors(report: Report, policy: Policy) -> Iterator[Reason]:
         yield _whole(report, decision, "error", f"on_error: {decision}", error.domain, error.type)
     if report.decode.truncated or (report.sound is not None and report.sound.truncated):
         yield _whole(report, ended, "incomplete", f"on_incomplete: {ended}", "", "broken off")
+    unseen = policy.on_unseen_streams
+    for stream in report.media.unseen_streams or ():
+        yield _whole(report, unseen, "incomplete", f"on_unseen_streams: {unseen}", "", stream)
 
 
 def _not_covered(report: Report, named: NamedPolicy) -> Iterator[tuple[NotCovered, Reason]]:

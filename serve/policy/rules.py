@@ -77,5 +77,6 @@ class Policy(PolicyModel):
     hints: Hints = "ignore"
     on_error: Decision = "review"
     on_incomplete: Decision = "review"
+    on_unseen_streams: Decision = "allow"
     on_not_covered: Decision = "allow"
     domains: dict[str, DomainRules] = Field(min_length=1)

@@ -7,6 +7,8 @@ import struct
 from fractions import Fraction
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from model_zoo.errors import CorruptMediaError, MediaLimitError, MediaNotFoundError, UnsupportedMediaError
@@ -91,6 +93,23 @@ def test_a_file_with_sound_alone_is_audio(media: Path) -> None:
     assert facts.video is None
     assert facts.audio is not None
     assert (facts.audio.codec, facts.audio.sample_rate, facts.audio.channels) == ("aac", 48000, 1)
+
+
+def test_streams_beside_the_chosen_ones_are_named_as_unseen(clip: Path, tmp_path: Path) -> None:
+    path = tmp_path / "two.mkv"
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("mpeg4", rate=25), *(container.add_stream("aac", rate=48000) for _ in range(2))]
+        for stream in streams:
+            frame: av.VideoFrame | av.AudioFrame
+            if isinstance(stream, av.VideoStream):
+                stream.width, stream.height, frame = 64, 48, av.VideoFrame(64, 48, "yuv420p")
+            else:
+                frame = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), "fltp", "stereo")
+                frame.sample_rate = 48000
+            frame.pts = 0
+            container.mux([*stream.encode(frame), *stream.encode(None)])
+    assert open_media(path, Limits()).facts.unseen_streams == ["#2 audio aac 48000 Hz 2 channels"]
+    assert open_media(clip, Limits()).facts.unseen_streams == []
 
 
 def test_a_video_without_sound_has_no_audio(media: Path) -> None:

@@ -155,6 +155,16 @@ def test_an_analysis_that_ended_early_counts_as_incomplete(folder: Path) -> None
     assert [(reason.kind, reason.label) for reason in decide(found, mine).reasons] == [("incomplete", "Stopped")]
 
 
+def test_streams_that_nothing_looked_at_can_go_to_a_person(folder: Path) -> None:
+    found = report(moderation=moderation())
+    second = "#2 audio aac 48000 Hz 2 channels"
+    found = found.model_copy(update={"media": found.media.model_copy(update={"unseen_streams": [second]})})
+    body = "domains:\n  moderation: {any: block}\n"
+    assert decide(found, policy(folder, body)).decision == "allow"
+    asked = decide(found, policy(folder, "on_unseen_streams: review\n" + body))
+    assert [(one.kind, one.decision, one.label) for one in asked.reasons] == [("incomplete", "review", second)]
+
+
 def test_labels_that_nothing_looked_for_are_listed_and_can_decide(folder: Path) -> None:
     body = "domains:\n  moderation:\n    labels: {Explicit: block, Corpses: {block: 0.5%s}}\n"
     found = report(moderation=moderation(covered=("Explicit",)))
