@@ -105,8 +105,23 @@ def test_schedulers_know_every_exit_code() -> None:
     named = {code for rule in rules for code in rule.get("onExitCodes", {}).get("values", ())}
     assert named == documented - {0}
     (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    actions = [rule["action"] for rule in yaml.safe_load(example)["podFailurePolicy"]["rules"]]
-    assert actions == [rule["action"] for rule in rules]
+    assert yaml.safe_load(example)["podFailurePolicy"]["rules"] == rules
+
+
+def test_a_share_with_a_corrupt_upload_ends_no_other_share() -> None:
+    spec = MANIFESTS["Job"]["spec"]
+    actions = {
+        code: rule["action"]
+        for rule in spec["podFailurePolicy"]["rules"]
+        for code in rule.get("onExitCodes", {}).get("values", ())
+    }
+    assert {code for code, action in actions.items() if action == "FailJob"} == {2, 3}
+    assert actions[1] == "FailIndex"
+    # what Kubernetes asks of a Job with that action
+    assert spec["completionMode"] == "Indexed"
+    assert spec["backoffLimitPerIndex"] > 0
+    assert "backoffLimit" not in spec  # shares that wait for S3 would use it up for all
+    assert spec["template"]["spec"]["restartPolicy"] == "Never"
 
 
 def test_aws_batch_takes_the_requests() -> None:
