@@ -137,6 +137,16 @@ def test_aws_batch_takes_the_requests() -> None:
     assert json.loads(example)["retryStrategy"] == definition["retryStrategy"]
 
 
+def test_a_job_on_aws_batch_downloads_to_a_volume_that_takes_the_rights_of_the_images_tmp() -> None:
+    container = read("aws_batch/job_definition.json")["containerProperties"]
+    assert container["readonlyRootFilesystem"]
+    (volume,) = container["volumes"]
+    assert "host" not in volume  # Docker makes a missing sourcePath for root alone
+    assert [(mount["sourceVolume"], mount["containerPath"]) for mount in container["mountPoints"]] == [
+        (volume["name"], "/tmp")  # noqa: S108
+    ]
+
+
 def test_step_functions_hand_sagemaker_a_request_that_it_takes() -> None:
     machine = read("step_functions/process.asl.json")
     states = machine["States"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import tempfile
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -134,3 +135,13 @@ def test_a_summary_that_cannot_be_written_at_the_end_hides_no_result(
     assert (sums.state, sums.exit_code, sums.error) == ("failed", 2, "out/summary.json: no room; make some")
     assert (sums.counts["done"], sums.counts["failed"], sums.counts["left"]) == (2, 1, 0)
     assert summary(tmp_path)["counts"] == sums.counts
+
+
+def test_a_job_that_cannot_download_anywhere_says_so_in_its_last_line_and_its_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nobody may write here"))
+    sums = outcome(tmp_path, "a", monkeypatch)
+    assert (sums.state, sums.exit_code) == ("failed", 2)
+    assert "or set TMPDIR to one" in (sums.error or "")
+    assert (summary(tmp_path)["state"], summary(tmp_path)["error"]) == ("failed", sums.error)
