@@ -106,6 +106,18 @@ def test_an_early_error_is_in_the_summary_and_what_was_finished_before_stays_kno
     assert len(summary(tmp_path)["items"]) == 2
 
 
+def test_an_input_that_failed_in_part_is_done_again_also_after_a_job_that_reached_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert outcome(tmp_path, "a b", monkeypatch).exit_code == 0
+    written = summary(tmp_path)
+    written["items"][0]["status"] = "partial"
+    (tmp_path / "out" / "summary.json").write_text(json.dumps(written))
+    assert outcome(tmp_path, "", monkeypatch, input="/no/such/folder").exit_code == 1
+    known = {item["name"]: item["answer_id"] for item in summary(tmp_path)["items"]}
+    assert known == {"b.mp4": "sha256:b.mp4"}
+
+
 def test_a_summary_that_cannot_be_read_is_left_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert outcome(tmp_path, "a", monkeypatch).exit_code == 0
     before = summary(tmp_path)
