@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from typing import Any
 
 import botocore.session
@@ -167,6 +168,16 @@ def test_answers_are_uploaded_when_all_are_whole_by_examples_requests_and_docs_a
         assert {output["S3Output"]["S3UploadMode"] for output in outputs} == {"EndOfJob"}
     page = (ROOT / "docs" / "process.md").read_text("utf-8")
     assert "`/opt/ml/processing/output` with `EndOfJob`" in page
+
+
+def test_the_example_for_slurm_is_requeued_as_a_batch_job_and_starts_a_task_a_share() -> None:
+    (line,) = re.findall(r"^sbatch .*$", (ROOT / "docs" / "process.md").read_text("utf-8"), re.MULTILINE)
+    options, wrapped = shlex.split(line)[1:-1], shlex.split(shlex.split(line)[-1])
+    assert options == ["--requeue", "--ntasks=8", "--wrap"]
+    assert wrapped[:3] == ["srun", "reelwarden", "process"]  # srun knows no --requeue
+    job = load_job_settings(**{key.removeprefix("--"): value for key, value in zip(wrapped[3::2], wrapped[4::2], strict=True)})
+    shards = [find_shard(job, {"SLURM_PROCID": str(rank), "SLURM_NTASKS": "8"}, None) for rank in range(8)]
+    assert [shard.suffix for shard in shards] == [f"-{rank:05}-of-00008" for rank in range(8)]
 
 
 def plain(value: Any) -> Any:
