@@ -175,7 +175,9 @@ def test_the_example_for_slurm_is_requeued_as_a_batch_job_and_starts_a_task_a_sh
     options, wrapped = shlex.split(line)[1:-1], shlex.split(shlex.split(line)[-1])
     assert options == ["--requeue", "--ntasks=8", "--wrap"]
     assert wrapped[:3] == ["srun", "reelwarden", "process"]  # srun knows no --requeue
-    job = load_job_settings(**{key.removeprefix("--"): value for key, value in zip(wrapped[3::2], wrapped[4::2], strict=True)})
+    places = dict(zip(wrapped[3::2], wrapped[4::2], strict=True))
+    assert set(places) == {"--input", "--output"}
+    job = load_job_settings(input=places["--input"], output=places["--output"])
     shards = [find_shard(job, {"SLURM_PROCID": str(rank), "SLURM_NTASKS": "8"}, None) for rank in range(8)]
     assert [shard.suffix for shard in shards] == [f"-{rank:05}-of-00008" for rank in range(8)]
 

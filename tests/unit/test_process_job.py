@@ -23,6 +23,7 @@ from serve.process.signals import Signals
 from serve.process.summary import Totals
 from serve.settings import Settings, load_settings
 from tests.unit.process_bodies import that_fails_as_named
+from tests.unit.test_process_shards import processing_job
 
 Body = Callable[[Task, Connection], None]
 
@@ -157,3 +158,31 @@ def test_a_job_that_cannot_download_anywhere_says_so_in_its_last_line_and_its_su
     assert (sums.state, sums.exit_code) == ("failed", 2)
     assert "or set TMPDIR to one" in (sums.error or "")
     assert (summary(tmp_path)["state"], summary(tmp_path)["error"]) == ("failed", sums.error)
+
+
+@pytest.mark.parametrize("hosts", [1, 3])
+def test_a_host_that_sagemaker_gave_no_file_is_done_where_others_have_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, hosts: int
+) -> None:
+    caplog.set_level("INFO")
+    config = processing_job(tmp_path, "ShardedByS3Key", hosts, place=tmp_path / "in")
+    sums = outcome(tmp_path, "", monkeypatch, config_dir=config)
+    if hosts == 1:
+        assert (sums.state, sums.exit_code) == ("failed", 1)
+        return
+    assert (sums.state, sums.exit_code, sums.counts["inputs"]) == ("finished", 0, 0)
+    (written,) = (json.loads(path.read_text()) for path in (tmp_path / "out").glob("summary*.json"))
+    said = "the hosts of the Processing job; none of its files is for this one"
+    assert written["shard"] == {"index": 1, "count": 3, "source": said}
+    assert said in [record.fields["said_by"] for record in caplog.records if hasattr(record, "fields")]
+
+
+def test_a_host_whose_files_are_no_media_fails_as_the_others_may_have_none_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = processing_job(tmp_path, "ShardedByS3Key", place=tmp_path / "in")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "upload").write_bytes(b"a video without a suffix")
+    sums = outcome(tmp_path, "", monkeypatch, config_dir=config)
+    assert sums.exit_code == 1
+    assert "no media there" in (sums.error or "")
