@@ -1,4 +1,4 @@
-"""Objects in S3, by boto3: an optional extra that finds credentials, region and endpoint the way it always does."""
+"""Objects in S3, by boto3: an optional extra that finds credentials and endpoint the way it always does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from model_zoo.errors import FetchError, FetchRefusedError, MediaNotFoundError, TemporaryFetchError, UsageError
+from model_zoo.sources.s3 import region_said
 from serve.shown import shown
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -55,7 +56,7 @@ def s3_client(connect_seconds: float = 10.0, read_seconds: float = 60.0, connect
     )
     with s3_errors(S3Place("", "")):
         # a session of its own: the default one is not safe to make clients from in several threads
-        return boto3.session.Session().client("s3", config=config)
+        return boto3.session.Session(region_name=region_said()).client("s3", config=config)
 
 
 @contextmanager

@@ -143,8 +143,8 @@ async def _uploaded(
             job = _job(service, request, intake.options_said(request), ends)
             await save(request.stream(), path, most_bytes, ends.left_seconds)
             name = path.name
-        place.move(service.pictures if intake.is_quick_file(path) else service.videos)  # whatever the type said
         try:
+            place.move(service.pictures if intake.is_quick_file(path) else service.videos)  # whatever the type said
             content = await service.worked(place.lane, request, ends, lambda: service.answer(job, path, name))
         except UnsupportedMediaError as error:
             if (media_type is None or form) and not is_text(path):

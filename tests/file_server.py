@@ -20,6 +20,7 @@ class FileServer:
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)  # path -> content
     asked: list[tuple[str, str]] = field(default_factory=list)  # path and Range header of each request
+    authorizations: list[str] = field(default_factory=list)  # of each request, "" where none was sent
     ranges: bool = True  # are Range headers honoured?
     break_after_bytes: list[int] = field(default_factory=list)  # one answer each: the connection closes there
     statuses: list[int] = field(default_factory=list)  # one answer each, instead of the file
@@ -73,6 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         wanted = self.headers.get("Range", "")
         state.asked.append((path, wanted))
+        state.authorizations.append(self.headers.get("Authorization", ""))
         if state.together:
             state.together.wait(timeout=30)
         if state.credentials and self.headers.get("Authorization") != state.credentials:

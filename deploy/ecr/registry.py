@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import boto3
 
+from model_zoo.sources.s3 import region_said
+
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -23,7 +25,7 @@ def prepare(repositories: Sequence[str], region: str | None = None) -> Login:
 
     Tags cannot be moved to another image later, and images are scanned when they are pushed.
     """
-    ecr = boto3.client("ecr", region_name=region)
+    ecr = boto3.client("ecr", region_name=region or region_said())
     for name in repositories:
         try:
             ecr.create_repository(

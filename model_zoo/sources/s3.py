@@ -1,7 +1,8 @@
-"""`s3:` sources; boto3 is an optional extra and finds credentials, region and endpoint the way it always does."""
+"""`s3:` sources; boto3 is an optional extra and finds credentials and endpoint the way it always does."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,11 @@ _SERVER_ERROR = 500
 _BLOCK_BYTES = 1 << 16  # what is lost at most when the connection breaks
 
 
+def region_said() -> str | None:
+    """Return the region of `AWS_REGION`; None leaves it to boto3, which knows AWS_DEFAULT_REGION and profiles alone."""
+    return os.environ.get("AWS_REGION") or None
+
+
 def remote(where: str) -> Remote:
     """Return the object behind `//bucket/key`."""
     try:
@@ -33,7 +39,7 @@ def remote(where: str) -> Remote:
     def opened(start: int) -> Iterator[Stream]:
         try:
             asked = {"Range": f"bytes={start}-"} if start else {}
-            answer = boto3.client("s3").get_object(Bucket=bucket, Key=key, **asked)
+            answer = boto3.client("s3", region_name=region_said()).get_object(Bucket=bucket, Key=key, **asked)
             going_on = re.match(rf"bytes {start}-", answer.get("ContentRange", ""))
             first = start if going_on else 0
             yield Stream(first, first + answer["ContentLength"], answer["Body"].iter_chunks(_BLOCK_BYTES))

@@ -20,6 +20,7 @@ from serve.process.crew import Crew
 from serve.process.inputs import list_inputs, rules_with_input
 from serve.process.ledger import Ledger, left_over, write_summary
 from serve.process.messages import Broken, Ended, Event, Order, Task
+from serve.process.names import NOTHING
 from serve.process.outputs import Outputs, open_outputs
 from serve.process.sagemaker_config import read_hosts
 from serve.process.scratch import scratch_folder
@@ -50,7 +51,8 @@ def run_job(load: Callable[[], Settings], job: JobSettings, signals: Signals) ->
         outputs.tidy()
         settings = load()
         wishes = wishes_of(job, settings)
-        ledger = Ledger(list_inputs(job.input, job.match, wishes.suffixes), shard, outputs)
+        inputs = NOTHING if shard.given_nothing else list_inputs(job.input, job.match, wishes.suffixes)
+        ledger = Ledger(inputs, shard, outputs)
         ledger.checkpoint()  # before any work, as it shows that answers can be written
         log.info("job begins", extra={"fields": {"share": f"{shard.index} of {shard.count}", "said_by": shard.source}})
         rules = rules_with_input(settings.fetch_rules(FETCH_SECONDS), job.input, job.match)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from pydantic import ValidationError
 
@@ -27,7 +28,7 @@ class Ledger:
             for item in inputs.refused
             if shard.has(item.name)
         ]
-        self.before = _remembered(outputs)
+        self.before = _remembered(shard, outputs)
         self._entries = {readable(item.name): Entry(name=readable(item.name), status="left") for item in self.items}
         self._entries |= {entry.name: entry for entry in refused}
         self._over = len(refused)
@@ -35,9 +36,9 @@ class Ledger:
         self._start_seconds = time.monotonic()
         self._next_seconds = 0.0
 
-    def earlier(self, item: Item) -> Entry | None:
-        """Return what an earlier run says of an input."""
-        return self.before.get(readable(item.name))
+    def earlier(self, item: Item) -> tuple[Entry, ...]:
+        """Return what earlier runs say of an input: any of it may be right."""
+        return self.before.get(readable(item.name), ())
 
     def add(self, entry: Entry) -> None:
         """Account for an input."""
@@ -94,12 +95,12 @@ class Ledger:
 
     def _kept_known(self, entry: Entry) -> Entry:
         before = self.before.get(entry.name) if entry.status == "left" else None
-        return _left(before) if before else entry
+        return _left(before[0]) if before else entry
 
 
 def left_over(shard: Shard, outputs: Outputs) -> list[Entry]:
     """Return what earlier runs finished of a share of which this run reaches nothing; raises UsageError, FetchError."""
-    return [_left(entry) for entry in _remembered(outputs).values() if shard.has(entry.name)]
+    return [_left(entries[0]) for name, entries in _remembered(shard, outputs).items() if shard.has(name)]
 
 
 def write_summary(summary: Summary, shard: Shard, outputs: Outputs) -> None:
@@ -112,13 +113,19 @@ def _left(before: Entry) -> Entry:
     return Entry(name=before.name, status="left", **before.model_dump(include=ids))
 
 
-def _remembered(outputs: Outputs) -> dict[str, Entry]:
-    """Return the entries of earlier runs, of whatever split, that speak of an answer."""
-    entries: dict[str, Entry] = {}
-    for content in outputs.summaries():
-        try:
-            summary = Summary.model_validate_json(content)
-        except ValidationError:  # of another version: its work is done again
-            continue
-        entries |= {entry.name: entry for entry in summary.items if entry.answer_id is not None}
+def _remembered(shard: Shard, outputs: Outputs) -> dict[str, tuple[Entry, ...]]:
+    """Return what earlier runs finished, of whatever split.
+
+    Entries of this very share come first, as only its summary is written over: the others stay where they are.
+    """
+    summaries = sorted(_summaries(outputs), key=lambda summary: not summary.is_of(shard))
+    entries: dict[str, tuple[Entry, ...]] = {}
+    for entry in (entry for summary in summaries for entry in summary.items if entry.is_finished):
+        entries[entry.name] = (*entries.get(entry.name, ()), entry)
     return entries
+
+
+def _summaries(outputs: Outputs) -> Iterator[Summary]:
+    for content in outputs.summaries():
+        with suppress(ValidationError):  # of another version: its work is done again
+            yield Summary.model_validate_json(content)

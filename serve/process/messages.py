@@ -29,7 +29,7 @@ class Order:
     """Do this input."""
 
     item: Item
-    before: Entry | None  # what an earlier run says of it
+    before: tuple[Entry, ...]  # what earlier runs say of it
 
 
 @dataclass(frozen=True, slots=True)

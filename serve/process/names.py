@@ -39,6 +39,9 @@ class Inputs:
     ignored: int = 0  # files that do not look like media
 
 
+NOTHING = Inputs(())
+
+
 def readable(name: str) -> str:
     """Return a name as JSON can hold it: bytes that are not UTF-8 are written as escapes."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

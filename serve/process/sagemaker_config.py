@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -39,6 +40,7 @@ class Hosts:
     names: tuple[str, ...]  # sorted
     index: int
     split_already: bool  # ShardedByS3Key: every host was given files of its own
+    given_nothing: bool = False  # there were more hosts than files
 
 
 def read_hosts(folder: Path, input_place: str) -> Hosts | None:
@@ -50,14 +52,21 @@ def read_hosts(folder: Path, input_place: str) -> Hosts | None:
     if resources.current_host not in names:
         raise UsageError(f"{folder}/resourceconfig.json: current_host is none of hosts")
     job = _read(folder / "processingjobconfig.json", _Job)
-    return Hosts(names, names.index(resources.current_host), job is not None and _is_split(job, input_place))
+    source = _source(job, input_place) if job else None
+    split = source is not None and source.distribution == "ShardedByS3Key"
+    given_nothing = split and source is not None and not _has_files(Path(source.local_path))
+    return Hosts(names, names.index(resources.current_host), split, given_nothing)
 
 
-def _is_split(job: _Job, place: str) -> bool:
+def _source(job: _Job, place: str) -> _S3Input | None:
+    """Return the input of the Processing job that fills a place."""
     inputs = [item.s3 for item in job.inputs or () if item.s3 and item.s3.local_path]
     holding = [item for item in inputs if Path(place).is_relative_to(item.local_path)]
-    nearest = max(holding, key=lambda item: len(Path(item.local_path).parts), default=None)
-    return nearest is not None and nearest.distribution == "ShardedByS3Key"
+    return max(holding, key=lambda item: len(Path(item.local_path).parts), default=None)
+
+
+def _has_files(folder: Path) -> bool:
+    return any(names for _, _, names in os.walk(folder))
 
 
 def _read(path: Path, kind: type[Config]) -> Config | None:

@@ -13,26 +13,51 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from model_zoo.errors import UsageError
+
 NAME = "reelwarden-job-"
 _UNLOCKED = "reelwarden-new-"  # until the lock is held: under the other name it would be taken for a dead job's
 
 
 @contextmanager
 def scratch_folder() -> Iterator[str]:
-    """Give an empty folder for the length of a `with` block, after what killed jobs left has been removed."""
-    remove_left()
+    """Give an empty folder for the length of a `with` block, after what killed jobs left has been removed.
+
+    Raises UsageError where nothing can be written.
+    """
+    with _named_errors():
+        remove_left()
+        folder, handle = _locked_folder()
+    try:
+        yield str(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(handle)
+
+
+def _locked_folder() -> tuple[Path, int]:
+    """Make a folder; return it and the handle that holds its lock."""
     unlocked = Path(tempfile.mkdtemp(prefix=_UNLOCKED))
     handle = os.open(unlocked, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with suppress(OSError):  # a file system without locks: what a killed job leaves there, stays
             _lock(handle)
-        folder = unlocked.rename(unlocked.with_name(unlocked.name.replace(_UNLOCKED, NAME)))
-        try:
-            yield str(folder)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-    finally:
+        return unlocked.rename(unlocked.with_name(unlocked.name.replace(_UNLOCKED, NAME))), handle
+    except OSError:
         os.close(handle)
+        raise
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise UsageError(
+            f"TMPDIR: no folder for downloads can be made ({where}{error.strerror}); "
+            f"mount one at /tmp that uid {os.geteuid()} may write to, or set TMPDIR to one"
+        ) from error
 
 
 def remove_left() -> None:

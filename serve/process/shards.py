@@ -28,6 +28,7 @@ class Shard:
     count: int
     source: str  # who said so
     split_already: bool = False  # what is there is this share
+    given_nothing: bool = False  # nothing is there, as there are more shares than inputs
 
     def has(self, name: str) -> bool:
         """Say whether an input belongs to this share: a stable split, whatever else is there."""
@@ -56,7 +57,9 @@ def find_shard(job: JobSettings, environment: Mapping[str, str], hosts: Hosts | 
     if job.shard_count is not None:
         raise UsageError(f"{count_name}={job.shard_count}: which share is this? Set {PREFIX}SHARD_INDEX, too")
     if hosts and len(hosts.names) > 1:
-        return Shard(hosts.index, len(hosts.names), "the hosts of the Processing job", hosts.split_already)
+        said = "; none of its files is for this one" if hosts.given_nothing else ""
+        source = f"the hosts of the Processing job{said}"
+        return Shard(hosts.index, len(hosts.names), source, hosts.split_already, hosts.given_nothing)
     return ALL
 
 

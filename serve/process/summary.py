@@ -58,9 +58,14 @@ class Entry(_Document):
     beside: dict[str, str] = Field(default_factory=dict, description="further answers: suffix of the name -> their id")
     work_id: str | None = Field(None, description="with which settings and models: docs/process.md")
 
+    @property
+    def is_finished(self) -> bool:
+        """Say whether there is a whole answer."""
+        return self.answer_id is not None and self.status not in FAILURES
+
     def is_of(self, input_id: str, work_id: str) -> bool:
         """Say whether it is the finished work on these bytes with these settings and models."""
-        return self.status not in FAILURES and (self.input_id, self.work_id) == (input_id, work_id)
+        return self.is_finished and (self.input_id, self.work_id) == (input_id, work_id)
 
 
 class ShardFacts(_Document):
@@ -90,6 +95,10 @@ class Summary(Totals):
     """The totals, and every input."""
 
     items: list[Entry]
+
+    def is_of(self, shard: Shard) -> bool:
+        """Say whether it is of this share of this split."""
+        return (self.shard.index, self.shard.count) == (shard.index, shard.count)
 
 
 def totals(

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -120,17 +121,17 @@ class _Worker:
         self.tell(Ended(entry.model_copy(update={"seconds": round(time.monotonic() - start, 3)})))
 
     def _entry(self, order: Order, name: str) -> Entry:
-        before = order.before if not self._task.job.again else None
+        before = order.before if not self._task.job.again else ()
         answer, etag = order.item.name + ANSWER, order.item.etag
         input_id = None if etag is None else f"etag:{etag}"
-        if before and input_id and self._is_right(before, input_id, order.item.name):
-            return before.model_copy(update={"status": "kept"})
+        if input_id and (kept := self._kept(before, input_id, order.item.name)):
+            return kept
         self._check_halt()
         with self._fetcher.fetched(order.item.source) as path:
-            if before and not input_id and before.work_id == self._work_id:
+            if not input_id and any(entry.work_id == self._work_id for entry in before):
                 input_id = _sha256(path)
-                if self._is_right(before, input_id, order.item.name):
-                    return before.model_copy(update={"status": "kept"})
+                if kept := self._kept(before, input_id, order.item.name):
+                    return kept
             album = self._wishes.album()
             report = self._report(path, name, album)
             folder = self._page_folder(order.item)
@@ -185,10 +186,15 @@ class _Worker:
         if self._halt:
             raise _HaltedError
 
+    def _kept(self, before: Iterable[Entry], input_id: str, name: str) -> Entry | None:
+        """Return the work of an earlier run where any of it is right."""
+        right = next((entry for entry in before if self._is_right(entry, input_id, name)), None)
+        return right and right.model_copy(update={"status": "kept"})
+
     def _is_right(self, before: Entry, input_id: str, name: str) -> bool:
         """Say whether the answers of an earlier run are still there, and the right ones."""
         ids = {ANSWER: before.answer_id, **before.beside}
-        right = before.is_of(input_id, self._work_id) and before.answer_id is not None
+        right = before.is_of(input_id, self._work_id)
         return right and all(self._outputs.id_of(name + suffix) == known for suffix, known in ids.items())
 
 

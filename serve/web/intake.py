@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Literal
@@ -86,9 +84,27 @@ def options_said(request: Request) -> Options:
 
 
 class _Form(MultiPartParser):
-    """Notes whether a form came to its end: what a part that is cut off holds is left out without a word."""
+    """Writes the file of a form where it is analyzed from, and notes whether the form came to its end.
 
-    ended = False
+    What a part that is cut off holds is left out without a word.
+    """
+
+    def __init__(self, request: Request, chunks: AsyncGenerator[bytes, None], path: Path) -> None:
+        """Take one file, to be written to `path`, and a field for every option."""
+        super().__init__(request.headers, chunks, max_files=1, max_fields=len(Options.model_fields))
+        self.path = path
+        self.ended = False
+        self.file: UploadFile | None = None
+
+    def on_headers_finished(self) -> None:
+        """Put the file in the place of the spooled one, which would have to be copied while it takes up as much."""
+        super().on_headers_finished()
+        upload = self._current_part.file
+        if upload is not None:
+            upload.file.close()  # nothing is in it yet
+            self.path = self.path.with_suffix(_text_suffix(upload))
+            upload.file = self.path.open("wb")
+            self.file = upload
 
     def on_end(self) -> None:
         """Note the last boundary."""
@@ -100,26 +116,21 @@ async def save_form(request: Request, path: Path, most_bytes: int, left_seconds:
 
     A file of text is known by the end of its name, or by its type, and `path` gets the same end; bytes tell the rest.
     """
-    chunks = _within(request.stream(), most_bytes, left_seconds)
-    parser = _Form(request.headers, chunks, max_files=1, max_fields=len(Options.model_fields))
+    parser = _Form(request, _within(request.stream(), most_bytes, left_seconds), path)
     try:
         form = await parser.parse()
     except (MultiPartException, KeyError) as error:
         raise UnreadableRequestError(f"this is no form with one file: {shown(str(error))}") from None
-    try:
-        if not parser.ended:
-            raise UnreadableRequestError("the form is cut off: its last boundary is missing; send it again")
-        files = [value for value in form.values() if isinstance(value, UploadFile)]
-        fields = {name: value for name, value in form.items() if isinstance(value, str) and value}
-        if not files or not files[0].size:
-            raise EmptyBodyError("the form has no file, or one of 0 bytes; choose one")
-        path = path.with_suffix(_text_suffix(files[0]))
-        with path.open("wb") as file:
-            await asyncio.to_thread(shutil.copyfileobj, files[0].file, file, 1 << 20)
-        name = shown((files[0].filename or path.name).replace("\\", "/").split("/")[-1])[-_MOST_NAME_LETTERS:]
-        return path, name, options_of(dict(request.query_params) | fields, request.headers.get(ATTRIBUTES))
     finally:
-        await form.close()
+        if parser.file:
+            parser.file.file.close()
+    if not parser.ended:
+        raise UnreadableRequestError("the form is cut off: its last boundary is missing; send it again")
+    if not parser.file or not parser.file.size:
+        raise EmptyBodyError("the form has no file, or one of 0 bytes; choose one")
+    fields = {name: value for name, value in form.items() if isinstance(value, str) and value}
+    name = shown((parser.file.filename or parser.path.name).replace("\\", "/").split("/")[-1])[-_MOST_NAME_LETTERS:]
+    return parser.path, name, options_of(dict(request.query_params) | fields, request.headers.get(ATTRIBUTES))
 
 
 def _text_suffix(file: UploadFile) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.contract_http import *  # noqa: F403
+from tests.integration.contract_pictures import *  # noqa: F403
 from tests.integration.contract_texts import *  # noqa: F403
 from tests.server_process import started
 

@@ -9,6 +9,7 @@ import pytest
 from images.catalog import Image, images
 from tests.image_runs import HARDENED, Fence, fence, name_of, running
 from tests.integration.contract_http import *  # noqa: F403
+from tests.integration.contract_pictures import *  # noqa: F403
 from tests.integration.contract_texts import *  # noqa: F403
 
 pytestmark = pytest.mark.docker

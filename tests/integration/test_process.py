@@ -145,6 +145,21 @@ def test_what_is_finished_is_kept_as_long_as_it_is_right(folder: Path) -> None:
     assert run(folder, "--frame-detail", "--again")[1]["counts"]["done"] == 6
 
 
+def test_an_old_run_in_one_piece_does_not_hide_what_newer_shares_finished(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in PICTURES[:3]:
+        shutil.copy(MEDIA / "images" / name, tmp_path / "in")
+    assert run(tmp_path)[0] == 0
+    for expected in ("done", "kept"):  # frame detail makes it other work, once
+        for index in ("0", "1"):
+            share = {"SHARD_INDEX": index, "SHARD_COUNT": "2"}
+            code, last, lines = run(tmp_path, "--frame-detail", **share)
+            assert code == 0
+            assert {line["status"] for line in lines} <= {expected}
+            assert last["counts"][expected] == len(lines)
+    assert run(tmp_path, "--frame-detail")[1]["counts"]["kept"] == 3  # in one piece again
+
+
 def test_a_job_that_is_killed_at_any_moment_goes_on_as_if_it_had_not(folder: Path, whole: Path) -> None:
     expected = answers(whole)
     chance = random.Random(20261124)  # noqa: S311 - not for secrets

@@ -32,3 +32,12 @@ def test_the_login_is_for_the_accounts_registry_and_does_not_show_its_password()
     assert login.user == "AWS"
     assert login.password
     assert login.password not in repr(login)
+
+
+@mock_aws
+@pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+def test_without_an_option_the_region_is_the_one_of_the_environment(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for other in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, "eu-west-1")
+    assert ".eu-west-1." in prepare([]).registry

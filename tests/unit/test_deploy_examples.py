@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from typing import Any
 
 import botocore.session
@@ -105,8 +106,23 @@ def test_schedulers_know_every_exit_code() -> None:
     named = {code for rule in rules for code in rule.get("onExitCodes", {}).get("values", ())}
     assert named == documented - {0}
     (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    actions = [rule["action"] for rule in yaml.safe_load(example)["podFailurePolicy"]["rules"]]
-    assert actions == [rule["action"] for rule in rules]
+    assert yaml.safe_load(example)["podFailurePolicy"]["rules"] == rules
+
+
+def test_a_share_with_a_corrupt_upload_ends_no_other_share() -> None:
+    spec = MANIFESTS["Job"]["spec"]
+    actions = {
+        code: rule["action"]
+        for rule in spec["podFailurePolicy"]["rules"]
+        for code in rule.get("onExitCodes", {}).get("values", ())
+    }
+    assert {code for code, action in actions.items() if action == "FailJob"} == {2, 3}
+    assert actions[1] == "FailIndex"
+    # what Kubernetes asks of a Job with that action
+    assert spec["completionMode"] == "Indexed"
+    assert spec["backoffLimitPerIndex"] > 0
+    assert "backoffLimit" not in spec  # shares that wait for S3 would use it up for all
+    assert spec["template"]["spec"]["restartPolicy"] == "Never"
 
 
 def test_aws_batch_takes_the_requests() -> None:
@@ -120,6 +136,16 @@ def test_aws_batch_takes_the_requests() -> None:
     assert shard.count == job["arrayProperties"]["size"]
     (example,) = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "process.md").read_text("utf-8"), re.DOTALL)
     assert json.loads(example)["retryStrategy"] == definition["retryStrategy"]
+
+
+def test_a_job_on_aws_batch_downloads_to_a_volume_that_takes_the_rights_of_the_images_tmp() -> None:
+    container = read("aws_batch/job_definition.json")["containerProperties"]
+    assert container["readonlyRootFilesystem"]
+    (volume,) = container["volumes"]
+    assert "host" not in volume  # Docker makes a missing sourcePath for root alone
+    assert [(mount["sourceVolume"], mount["containerPath"]) for mount in container["mountPoints"]] == [
+        (volume["name"], "/tmp")  # noqa: S108
+    ]
 
 
 def test_step_functions_hand_sagemaker_a_request_that_it_takes() -> None:
@@ -142,6 +168,18 @@ def test_answers_are_uploaded_when_all_are_whole_by_examples_requests_and_docs_a
         assert {output["S3Output"]["S3UploadMode"] for output in outputs} == {"EndOfJob"}
     page = (ROOT / "docs" / "process.md").read_text("utf-8")
     assert "`/opt/ml/processing/output` with `EndOfJob`" in page
+
+
+def test_the_example_for_slurm_is_requeued_as_a_batch_job_and_starts_a_task_a_share() -> None:
+    (line,) = re.findall(r"^sbatch .*$", (ROOT / "docs" / "process.md").read_text("utf-8"), re.MULTILINE)
+    options, wrapped = shlex.split(line)[1:-1], shlex.split(shlex.split(line)[-1])
+    assert options == ["--requeue", "--ntasks=8", "--wrap"]
+    assert wrapped[:3] == ["srun", "reelwarden", "process"]  # srun knows no --requeue
+    places = dict(zip(wrapped[3::2], wrapped[4::2], strict=True))
+    assert set(places) == {"--input", "--output"}
+    job = load_job_settings(input=places["--input"], output=places["--output"])
+    shards = [find_shard(job, {"SLURM_PROCID": str(rank), "SLURM_NTASKS": "8"}, None) for rank in range(8)]
+    assert [shard.suffix for shard in shards] == [f"-{rank:05}-of-00008" for rank in range(8)]
 
 
 def plain(value: Any) -> Any:

@@ -12,6 +12,7 @@ import pytest
 
 from model_zoo.errors import FetchError, FetchRefusedError, MediaLimitError, MediaNotFoundError, TemporaryFetchError
 from serve.fetching import Fetcher
+from serve.s3 import s3_client
 from serve.settings import load_settings
 from tests.file_server import serving
 from tests.s3_server import s3_server
@@ -113,3 +114,14 @@ def test_without_credentials_the_message_says_what_to_check(s3: Any, monkeypatch
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
     with pytest.raises(FetchError, match="NoCredentialsError; check credentials"):
         fetcher().fetched("s3://clips/in/a.mp4").__enter__()
+
+
+def test_requests_go_to_the_region_that_schedulers_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")  # as the examples in deploy/ do, and SageMaker, Lambda and EKS
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    assert s3_client().meta.region_name == "eu-central-1"
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
+    assert s3_client().meta.region_name == "eu-central-1"
+    monkeypatch.setenv("AWS_REGION", "")
+    assert s3_client().meta.region_name == "us-west-2"

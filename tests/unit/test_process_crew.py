@@ -29,7 +29,7 @@ def outcome(
     end_seconds = time.monotonic() + 60
     while (waiting or crew.busy) and not any(isinstance(event, Broken) for event in events):
         while waiting and crew.wants():
-            crew.give(Order(Item(waiting.popleft(), "/nowhere"), None))
+            crew.give(Order(Item(waiting.popleft(), "/nowhere"), ()))
         events += crew.events(0.05)
         assert time.monotonic() < end_seconds, events
     crew.close()
@@ -94,7 +94,7 @@ def test_closing_leaves_no_process(tmp_path: Path, at_once: bool) -> None:
     settings = load_settings()
     job = load_job_settings(output=str(tmp_path))
     crew = Crew(Task(settings, job, settings.fetch_rules(), "", str(tmp_path)), as_named)
-    crew.give(Order(Item("hang", "/nowhere"), None))
+    crew.give(Order(Item("hang", "/nowhere"), ()))
     process = crew._worker.process  # type: ignore[union-attr]
     crew.halt(at_once=at_once)
     crew.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import tempfile
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,6 +23,7 @@ from serve.process.signals import Signals
 from serve.process.summary import Totals
 from serve.settings import Settings, load_settings
 from tests.unit.process_bodies import that_fails_as_named
+from tests.unit.test_process_shards import processing_job
 
 Body = Callable[[Task, Connection], None]
 
@@ -105,6 +107,18 @@ def test_an_early_error_is_in_the_summary_and_what_was_finished_before_stays_kno
     assert len(summary(tmp_path)["items"]) == 2
 
 
+def test_an_input_that_failed_in_part_is_done_again_also_after_a_job_that_reached_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert outcome(tmp_path, "a b", monkeypatch).exit_code == 0
+    written = summary(tmp_path)
+    written["items"][0]["status"] = "partial"
+    (tmp_path / "out" / "summary.json").write_text(json.dumps(written))
+    assert outcome(tmp_path, "", monkeypatch, input="/no/such/folder").exit_code == 1
+    known = {item["name"]: item["answer_id"] for item in summary(tmp_path)["items"]}
+    assert known == {"b.mp4": "sha256:b.mp4"}
+
+
 def test_a_summary_that_cannot_be_read_is_left_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert outcome(tmp_path, "a", monkeypatch).exit_code == 0
     before = summary(tmp_path)
@@ -134,3 +148,41 @@ def test_a_summary_that_cannot_be_written_at_the_end_hides_no_result(
     assert (sums.state, sums.exit_code, sums.error) == ("failed", 2, "out/summary.json: no room; make some")
     assert (sums.counts["done"], sums.counts["failed"], sums.counts["left"]) == (2, 1, 0)
     assert summary(tmp_path)["counts"] == sums.counts
+
+
+def test_a_job_that_cannot_download_anywhere_says_so_in_its_last_line_and_its_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nobody may write here"))
+    sums = outcome(tmp_path, "a", monkeypatch)
+    assert (sums.state, sums.exit_code) == ("failed", 2)
+    assert "or set TMPDIR to one" in (sums.error or "")
+    assert (summary(tmp_path)["state"], summary(tmp_path)["error"]) == ("failed", sums.error)
+
+
+@pytest.mark.parametrize("hosts", [1, 3])
+def test_a_host_that_sagemaker_gave_no_file_is_done_where_others_have_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, hosts: int
+) -> None:
+    caplog.set_level("INFO")
+    config = processing_job(tmp_path, "ShardedByS3Key", hosts, place=tmp_path / "in")
+    sums = outcome(tmp_path, "", monkeypatch, config_dir=config)
+    if hosts == 1:
+        assert (sums.state, sums.exit_code) == ("failed", 1)
+        return
+    assert (sums.state, sums.exit_code, sums.counts["inputs"]) == ("finished", 0, 0)
+    (written,) = (json.loads(path.read_text()) for path in (tmp_path / "out").glob("summary*.json"))
+    said = "the hosts of the Processing job; none of its files is for this one"
+    assert written["shard"] == {"index": 1, "count": 3, "source": said}
+    assert said in [record.fields["said_by"] for record in caplog.records if hasattr(record, "fields")]
+
+
+def test_a_host_whose_files_are_no_media_fails_as_the_others_may_have_none_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = processing_job(tmp_path, "ShardedByS3Key", place=tmp_path / "in")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "upload").write_bytes(b"a video without a suffix")
+    sums = outcome(tmp_path, "", monkeypatch, config_dir=config)
+    assert sums.exit_code == 1
+    assert "no media there" in (sums.error or "")

@@ -83,10 +83,13 @@ def test_the_share_of_an_input_does_not_hang_on_the_others() -> None:
     assert [name for name in NAMES[:12] if shard.has(name)] == ["folder/clip_3.mp4", "folder/clip_8.mp4"]
 
 
-def processing_job(folder: Path, distribution: str, hosts: int = 3) -> Path:
-    resources = {"current_host": "algo-2", "hosts": [f"algo-{number}" for number in range(hosts, 0, -1)]}
+def processing_job(
+    folder: Path, distribution: str, hosts: int = 3, place: Path = Path("/opt/ml/processing/input")
+) -> Path:
+    names = [f"algo-{number}" for number in range(hosts, 0, -1)]
+    resources = {"current_host": names[len(names) // 2], "hosts": names}
     (folder / "resourceconfig.json").write_text(json.dumps(resources))
-    places = {"/opt/ml/processing": "FullyReplicated", "/opt/ml/processing/input": distribution}
+    places = {"/opt/ml/processing": "FullyReplicated", str(place): distribution}
     inputs: list[object] = [
         {"InputName": "in", "S3Input": {"LocalPath": path, "S3DataDistributionType": how}}
         for path, how in places.items()

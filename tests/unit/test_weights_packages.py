@@ -177,6 +177,15 @@ def test_an_object_is_fetched_from_s3_and_resumed(bucket: FileServer, tmp_path: 
     assert bucket.asked_for("/bucket/models/tiny.onnx") == ["", "bytes=5000-"]
 
 
+def test_an_object_is_fetched_from_the_region_that_schedulers_say(
+    bucket: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    ensure(tiny(tmp_path, "s3://bucket/models/tiny.onnx"), places_in(tmp_path))
+    assert "/eu-central-1/s3/" in bucket.authorizations[-1]
+
+
 def test_an_object_that_is_not_there_is_named(bucket: FileServer, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"s3://bucket/models/gone\.onnx: .*404"):
         ensure(tiny(tmp_path, "s3://bucket/models/gone.onnx"), places_in(tmp_path))
