@@ -113,6 +113,7 @@ class Sessions:
         self._painters: list[Painter] = []  # of sessions that are gone; CuPy keeps memory for the stream of each
         self._lock = threading.Lock()
         self.engines, self._patience_seconds = engines, patience_seconds
+        self.most_idle = max(MOST_IDLE, engines)
         self._changed = threading.Condition()
         self._queue: deque[object] = deque()
         self._busy = 0
@@ -146,7 +147,7 @@ class Sessions:
         """Let a session wait for the next video; the one that has waited longest goes when there are too many."""
         with self._lock:
             self._idle.append(session)
-            gone = self._idle.pop(0) if len(self._idle) > max(MOST_IDLE, self.engines) else None
+            gone = self._idle.pop(0) if len(self._idle) > self.most_idle else None
         if gone is not None:
             self._free(gone.painter)
 

@@ -13,7 +13,7 @@ import pytest
 
 from model_zoo.errors import BackendError
 from serve.decode.paint import GpuBlock, GpuRows
-from serve.decode.sessions import MOST_IDLE, SessionKind, Sessions
+from serve.decode.sessions import SessionKind, Sessions
 from tests.stand_in_nvcodec import Library, Trouble
 from tests.twin import HostPainter
 
@@ -38,7 +38,7 @@ def test_videos_of_any_number_of_sizes_are_painted_by_one_painter_more_than_sess
         with lent.session(kind):
             pass
     assert len(library.opened) == 2 * len(KINDS), "none of these sessions waits long enough to be used again"
-    assert len(painters) == max(MOST_IDLE, engines) + 1
+    assert len(painters) == lent.most_idle + 1
 
 
 def test_videos_at_once_never_share_a_painter() -> None:
@@ -55,7 +55,7 @@ def test_videos_at_once_never_share_a_painter() -> None:
 
     with ThreadPoolExecutor(8) as files:
         list(files.map(decode, KINDS * 10))
-    assert len(painters) <= MOST_IDLE + 4
+    assert len(painters) <= lent.most_idle + 4
 
 
 def fail(lent: Sessions, kind: SessionKind) -> None:
