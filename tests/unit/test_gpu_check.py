@@ -32,6 +32,7 @@ from serve.decode.sessions import Sessions
 from serve.devices import Gpu, look_for_gpu
 from serve.settings import load_settings
 from tests import stand_in_onnxruntime, stand_in_tensorrt
+from tests.clips import write_clip
 from tests.conftest import ROOT
 from tests.stand_in_nvcodec import Library, Trouble
 from tests.stand_in_tensorrt import HostMemory
@@ -94,6 +95,13 @@ def test_the_decode_section_says_what_ran(tmp_path: Path) -> None:
     assert all(row["frames_decoded_per_second"] > 0 for row in rows)
 
 
+def test_what_the_engines_do_not_take_is_decoded_once_and_few_frames_of_it(tmp_path: Path) -> None:
+    clips = {"av1": write_clip(tmp_path / "clip.mp4", codec="libsvtav1", frames=24, options={"preset": "12"})}
+    turing = replace(STAND_IN, gpu=replace(STAND_IN.gpu, name="Tesla T4", sm=75))
+    rows = gpu_sections.decode_rates(clips, turing, (1, 2, 4, 7), threads=1, least_frames=100_000)
+    assert [(row["asked"], row["ran"], row["sessions"]) for row in rows] == [("nvdec", "cpu", 1), ("cpu", "cpu", 1)] * 2
+
+
 def test_the_fallback_section_finds_the_same_frames_on_both(tmp_path: Path) -> None:
     cases = gpu_sections.fallback_cases(tmp_path, STAND_IN)
     assert set(cases) == {"10-bit H.264", "odd sizes", "truncated", "size change"}
@@ -124,7 +132,7 @@ def test_the_inference_section_runs_both_precisions_beside_what_is_possible(tmp_
     unknown = inference_rates([spec], HOST, tmp_path, (1,), lay, None, seconds=0.01)
     assert "roofline_rows_per_second" not in unknown[0], "nothing is said of a card that is not known"
     few = spec.model_copy(update={"batch": spec.batch.model_copy(update={"most": 2})})
-    assert out_of_memory(few, HOST) == {"rows": 2, "answered": 2, "said": ""}
+    assert out_of_memory(few, HOST) == {"rows": 2, "answered": 2, "passed": True, "said": ""}
 
 
 def test_the_graphs_section_runs_models_with_and_without(monkeypatch: pytest.MonkeyPatch) -> None:
