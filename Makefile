@@ -52,8 +52,8 @@ export-check: $(UV)               ## checkpoints against their libraries; some G
 	@.venv-export/bin/pytest tests/unit/test_export.py tests/unit/test_export_entry.py tests/unit/test_export_checkpoints.py
 	@.venv-export/bin/python -m benchmarks.export_check
 
-gpu-check: .venv/dev-ready        ## on a machine with an NVIDIA GPU: measure all of its path; writes benchmarks/results/
-	@$(RUN)/python -m benchmarks.gpu_check
+gpu-check: .venv-gpu/ready        ## on a machine with an NVIDIA GPU: measure all of its path; 2.1 GB into .venv-gpu; writes benchmarks/results/
+	@.venv-gpu/bin/python -m benchmarks.gpu_check
 
 golden: .venv/dev-ready          ## write the golden results anew; look at the diff before you commit it
 	@$(RUN)/python -m tests.golden.generate
@@ -73,7 +73,7 @@ screenshot: demo                 ## take the picture of the review page for the 
 	@$(RUN)/python -m tools.review_screenshot
 
 clean:                           ## remove the environment and everything made
-	rm -rf .venv .venv-export .tools out
+	rm -rf .venv .venv-export .venv-gpu .tools out
 
 .venv/run-ready: uv.lock pyproject.toml | $(UV)
 	@$(UV) sync --quiet --frozen --no-dev --inexact
@@ -82,6 +82,11 @@ clean:                           ## remove the environment and everything made
 .venv/dev-ready: uv.lock pyproject.toml | $(UV)
 	@$(UV) sync --quiet --frozen
 	@touch $@ .venv/run-ready
+
+# ONNX Runtime for CPUs stays out: it and the one for GPUs write the same folder. TensorRT that was put here stays.
+.venv-gpu/ready: uv.lock pyproject.toml | $(UV)
+	@UV_PROJECT_ENVIRONMENT=.venv-gpu $(UV) sync --quiet --frozen --inexact --group all-gpu --no-install-package onnxruntime
+	@touch $@
 
 $(CURDIR)/.tools/bin/uv:
 	@$(PYTHON) tools/get_uv.py $(CURDIR)/.tools

@@ -1,91 +1,129 @@
 """Measure the whole GPU path on a machine with an NVIDIA GPU: `make gpu-check`.
 
-Writes benchmarks/results/gpu-NAME-DATE.json, and says at the end which goals were met. Every figure carries the name of
-its GPU; a section that fails says so in the file and does not stop the others. Without a GPU it refuses: nothing is
-written that was not measured.
+Every section runs in a process of its own (gpu_here.py): one that hangs, crashes or leaves memory behind is a finding,
+and does not touch the others. benchmarks/results/gpu-NAME-DATE.json is written anew after each, beside what other runs
+of that day found with the same machine, libraries and commit. At the end the goals are said to be met or missed.
+Without a GPU it refuses: nothing is written that was not measured.
 """
 
 from __future__ import annotations
 
-import gc
+import argparse
 import importlib.metadata
 import json
 import os
 import platform
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-
-from benchmarks import gpu_inference as inference
-from benchmarks import gpu_sections as sections
-from benchmarks import gpu_ways as ways
 from benchmarks.gpu_goals import goals, in_words
-from benchmarks.roofline import peak_of
-from benchmarks.tensorrt_check import default_models
-from model_zoo.catalog import catalog, named
-from model_zoo.errors import BackendError
-from model_zoo.values import OnDevice
-from model_zoo.weights import ensure
-from serve.backends.ctranslate2 import compute_type
-from serve.backends.onnx_cuda import Target
-from serve.backends.plan_memory import GpuMemory
-from serve.cores import usable_threads
-from serve.decode.nvdec import NoNvdec, Nvdec, find_nvdec
-from serve.decode.paint import GpuBlock, GpuPainter
-from serve.decode.sessions import Sessions
 from serve.devices import Gpu, look_for_gpu
-from serve.doctor import examine
-from serve.pipeline import Analyzer
-from serve.settings import load_settings
 
+ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
-MEDIA = Path(__file__).parent.parent / "tests" / "media"
-SESSIONS = (1, 2, 4, 7)
-BATCHES = (1, 4, 8, 16, 32, 64)
+SECTIONS = (
+    "doctor",
+    "kernel_parity",
+    "kernel_speed",
+    "contracts",
+    "fallback",
+    "decode",
+    "inference",
+    "pipeline",
+    "memory",
+    "graphs",
+    "out_of_memory",
+    "speech",
+    "plans",
+)
 PACKAGES = ("onnxruntime-gpu", "onnxruntime", "pynvvideocodec", "cupy-cuda12x", "cupy-cuda13x", "av", "numpy")
-NO_GPU = 3
+MOST_SECTION_SECONDS = 900.0  # building TensorRT plans takes longest
+FAILED, NO_GPU = 1, 3
 
 
-def main(names: Sequence[str]) -> int:
-    """Run the named sections, or all."""
+def main(arguments: Sequence[str]) -> int:
+    """Run the named sections, or all; return 0 only where none of them failed."""
+    parser = argparse.ArgumentParser(prog="gpu_check", description="Measure the GPU path on an NVIDIA GPU.")
+    parser.add_argument("sections", nargs="*", help=f"by default all: {', '.join(SECTIONS)}")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="what is not done by then has failed")
+    given = parser.parse_args(arguments)
+    if unknown := set(given.sections) - set(SECTIONS):
+        parser.error(f"no section is called {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
     look = look_for_gpu()
     if look.gpu is None:
         print(f"gpu-check needs an NVIDIA GPU: {look.reason}. Nothing was measured or written.", file=sys.stderr)
         return NO_GPU
-    with TemporaryDirectory(prefix="reelwarden-") as folder:
-        wanted = _sections(look.gpu, Path(folder))
-        results: dict[str, Any] = {"about": about(look.gpu)}
-        for name in names or wanted:
-            results[name] = attempt(wanted[name])
-            print(name, json.dumps(results[name])[:400], flush=True)
-    results["goals"] = goals(results)
-    print("\n".join(map(in_words, results["goals"])))
     name = re.sub(r"[^a-z0-9]+", "-", look.gpu.name.lower()).strip("-")
     path = RESULTS / f"gpu-{name}-{time.strftime('%Y-%m-%d')}.json"
-    path.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    one = [sys.executable, "-m", "benchmarks.gpu_here"]
+    return measure(given.sections or SECTIONS, one, about(look.gpu), path, given.seconds)
+
+
+def measure(names: Sequence[str], one: Sequence[str], about: dict[str, Any], path: Path, seconds: float) -> int:
+    """Run sections by a command that takes the name of one and a file for what it finds; write all into `path`."""
+    end = time.monotonic() + seconds
+    results: dict[str, Any] = {"about": about, **_found_before(path, about)}
+    for name in names:
+        start = time.monotonic()
+        results[name] = in_a_process([*one, name], min(MOST_SECTION_SECONDS, end - start))
+        print(f"{name} ({time.monotonic() - start:.0f} s)", json.dumps(results[name])[:400], flush=True)
+        results["goals"] = goals(results)
+        path.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    print("\n".join(map(in_words, results["goals"])))
     print(f"wrote {path}")
-    return 0
+    lost = [name for name in names if failed(results[name])]
+    if lost:
+        print(f"these sections failed: {', '.join(lost)}", file=sys.stderr)
+    return FAILED if lost else 0
 
 
-def attempt(section: Callable[[], Any]) -> Any:
-    """Return what a section found, or how it failed."""
-    try:
-        return section()
-    except Exception as error:  # noqa: BLE001 - a failure is a finding
-        return {"failed": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"}
+def in_a_process(command: Sequence[str], seconds: float) -> Any:
+    """Return what a command wrote into the file that it is given, or how it failed; when it is late it is killed."""
+    if seconds <= 0:
+        return {"failed": "no time was left for it"}
+    with TemporaryDirectory(prefix="reelwarden-") as folder:
+        found = Path(folder, "found.json")
+        process = subprocess.Popen([*command, str(found)], cwd=ROOT, start_new_session=True)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            _end(process)
+            return {"failed": f"it was not done after {seconds:.0f} s"}
+        except BaseException:
+            _end(process)
+            raise
+        if not found.exists():
+            return {"failed": f"its process ended with {process.returncode} and said nothing of what it found"}
+        return json.loads(found.read_text("utf-8"))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and all that it started; what hangs in the driver may not even die."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(10)
+
+
+def failed(found: Any) -> bool:
+    """Say whether a section failed, or any part of it, or what it compared was not as it must be."""
+    if isinstance(found, dict):
+        wrong = "failed" in found or found.get("passed") is False or found.get("same") is False
+        return wrong or any(map(failed, found.values()))
+    return isinstance(found, list) and any(map(failed, found))
 
 
 def about(gpu: Gpu) -> dict[str, Any]:
     """Return the machine, the libraries and the commit."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     return {
         "gpu": gpu.name,
         "sm": gpu.sm,
@@ -94,118 +132,24 @@ def about(gpu: Gpu) -> dict[str, Any]:
         "python": platform.python_version(),
         "cores": os.cpu_count(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
-        "commit": commit,
+        "commit": _commit(),
         "date": time.strftime("%Y-%m-%d"),
     }
 
 
-def _sections(gpu: Gpu, folder: Path) -> dict[str, Callable[[], Any]]:
-    threads = usable_threads()
-    models = default_models()
-    target = Target(most_bytes=int(gpu.memory_bytes * 0.7))
-    detector = next(spec for spec in models if spec.name == "nanodet_g_416")
-    return {
-        "doctor": lambda: [asdict(check) for check in examine(load_settings())],
-        "kernel_parity": lambda: sections.kernel_parity(GpuPainter(), _upload),
-        "kernel_speed": lambda: _kernel_speed(),
-        "contracts": lambda: _contracts(),
-        "decode": lambda: sections.decode_rates(
-            sections.clips(folder, (1920, 1080), 300, ("h264", "hevc", "vp9", "av1")), _many(), SESSIONS, threads
-        ),
-        "fallback": lambda: sections.fallback_cases(folder, _nvdec()),
-        "inference": lambda: inference.inference_rates(models, target, folder, BATCHES, _lay, peak_of(gpu.name)),
-        "graphs": lambda: ways.graph_rates(models, target, _lay, (1, max(BATCHES))),
-        "plans": lambda: ways.plan_rates(
-            models, gpu, load_settings().weight_places(), GpuMemory, _lay, (1, max(BATCHES))
-        ),
-        "speech": lambda: _speech(gpu),
-        "out_of_memory": lambda: inference.out_of_memory(detector, Target(most_bytes=96 << 20)),
-        "pipeline": lambda: _pipeline(),
-        "memory": lambda: _memory_returned(),
-    }
+def _found_before(path: Path, about: dict[str, Any]) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    before: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return before if before.get("about") == about else {}
 
 
-def _kernel_speed() -> dict[str, Any]:
-    painter = GpuPainter()
-    return sections.kernel_speed(painter, _upload, painter.prepared, painter.seconds_of, _copy_rate())
-
-
-def _speech(gpu: Gpu) -> dict[str, Any]:
-    (spec,) = named(["whisper_base"], catalog())
-    return ways.speech_rate(spec, ensure(spec, load_settings().weight_places()), "cuda", compute_type(gpu.sm))
-
-
-def _nvdec() -> Nvdec:
-    found = find_nvdec()
-    if isinstance(found, NoNvdec):
-        raise BackendError(found.reason)
-    return found
-
-
-def _many() -> Nvdec:
-    """Return the video engines, to be used by more sessions than there are engines."""
-    found = _nvdec()
-    return replace(found, sessions=Sessions(found.sessions._library, GpuPainter, max(SESSIONS)))
-
-
-def _lay(rows: np.ndarray) -> OnDevice:
-    return GpuPainter().hand_over(_upload(rows), rows.shape)
-
-
-def _upload(content: np.ndarray) -> GpuBlock:
-    import cupy
-
-    return GpuBlock(cupy.asarray(content.reshape(-1)))
-
-
-def _copy_rate() -> float:
-    """Return bytes read and written a second by a plain copy inside of the GPU's memory."""
-    import cupy
-
-    source, size = cupy.zeros(512 << 20, np.uint8), 512 << 20
-    target = cupy.empty_like(source)
-    cupy.copyto(target, source)
-    cupy.cuda.Device().synchronize()
-    start = time.perf_counter()
-    for _ in range(20):
-        cupy.copyto(target, source)
-    cupy.cuda.Device().synchronize()
-    return 20 * 2 * size / (time.perf_counter() - start)
-
-
-def _contracts() -> dict[str, Any]:
-    """Run the tests that are marked gpu."""
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "tests/contract", "tests/unit"]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**os.environ, "REELWARDEN_REQUIRE": "gpu"}
-    )
-    return {"passed": done.returncode == 0, "summary": done.stdout.strip().splitlines()[-12:]}
-
-
-def _pipeline() -> dict[str, Any]:
-    """Analyze the sample clip with every visual domain, all on the GPU."""
-    settings = load_settings(
-        device="cuda", decoder="nvdec", domains="moderation,objects,labels,shots,faces", interval_seconds=0.2
-    )
-    with Analyzer(settings) as analyzer:
-        return sections.pipeline_rates(analyzer, MEDIA / "demo.mp4", _nvdec().sessions.engines)
-
-
-def _memory_returned() -> dict[str, Any]:
-    """Say how much of the GPU's memory is kept when the same work, models loaded anew, is done once more."""
-    import cupy
-
-    free = [_free_bytes(cupy)]
-    for _ in range(2):
-        _pipeline()
-        free.append(_free_bytes(cupy))
-    return {"bytes_kept_by_a_first_run": free[0] - free[1], "bytes_kept_by_a_second_run": free[1] - free[2]}
-
-
-def _free_bytes(cupy: Any) -> int:
-    gc.collect()
-    cupy.get_default_memory_pool().free_all_blocks()
-    return int(cupy.cuda.runtime.memGetInfo()[0])
+def _commit() -> str:
+    """Return the commit; empty where the code lies without its history, or Git is not there."""
+    if shutil.which("git") is None:
+        return ""
+    command = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _version(name: str) -> str | None:

@@ -23,6 +23,7 @@ def goals(results: Results) -> list[dict[str, Any]]:
         _goal("inference, share of the bare session", results, _bare_share, least=LEAST_BARE_SHARE),
         _goal("pipeline, share of its slowest stage", results, _pipeline_share, least=LEAST_PIPELINE_SHARE),
         _goal("bytes kept by a second run", results, _kept, most=MOST_KEPT_BYTES),
+        _goal("bytes kept by videos of other sizes", results, _kept_by_sizes, most=MOST_KEPT_BYTES),
     ]
 
 
@@ -81,3 +82,7 @@ def _pipeline_share(results: Results) -> float:
 
 def _kept(results: Results) -> float:
     return float(results["memory"]["bytes_kept_by_a_second_run"])
+
+
+def _kept_by_sizes(results: Results) -> float:
+    return float(results["memory"]["bytes_kept_by_other_sizes"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import onnxruntime
 from benchmarks.roofline import Cost, Peak, cost
 from export.__main__ import weights_of
 from export.precisions import as_fp16, simplified
+from model_zoo.errors import ReelwardenError
 from model_zoo.manifest import ModelSpec
 from model_zoo.values import OnDevice
 from serve.backends.front import with_front
@@ -29,21 +30,23 @@ def inference_rates(
     batches: Sequence[int],
     lay: Lay,
     peak: Peak | None,
-    seconds: float = 1.0,
+    seconds: float = 0.5,
 ) -> list[dict[str, Any]]:
-    """Run every model at every size of batch, in fp32 and fp16."""
-    found = []
+    """Run every model at every size of batch, in fp32 and fp16; one that fails does not stop the others."""
+    found: list[dict[str, Any]] = []
     for spec in fixed_models(specs):
         for precision in ("fp32", "fp16"):
-            path = _file(spec, precision, folder)
-            counted = cost(onnx.load_from_string(with_front(spec, path)), (1, *_sides(spec)))
-            found += [
-                _rate(spec, path, target, batch, lay, seconds)
-                | {"model": spec.name, "precision": precision, "batch": batch}
-                | _roofline(counted, peak, precision, batch)
-                for batch in batches
-            ]
-    return [with_shares(row) for row in found]
+            named = {"model": spec.name, "precision": precision}
+            try:
+                path = _file(spec, precision, folder)
+                counted = cost(onnx.load_from_string(with_front(spec, path)), (1, *_sides(spec)))
+                rates = _rates(spec, path, target, batches, lay, seconds)
+                found.extend(
+                    with_shares(named | row | _roofline(counted, peak, precision, row["batch"])) for row in rates
+                )
+            except ReelwardenError as error:
+                found.append(named | {"failed": str(error)})
+    return found
 
 
 def fixed_models(specs: Sequence[ModelSpec]) -> list[ModelSpec]:
@@ -65,9 +68,23 @@ def with_shares(row: dict[str, Any]) -> dict[str, Any]:
     return row | shares
 
 
-def _rate(spec: ModelSpec, path: Path, target: Target, batch: int, lay: Lay, seconds: float) -> dict[str, Any]:
-    wide = spec.model_copy(update={"batch": spec.batch.model_copy(update={"most": batch})})
-    model = OnnxCudaModel(wide, path, target)
+def with_most(spec: ModelSpec, most: int) -> ModelSpec:
+    """Return the same model with so many rows in a batch at most."""
+    return spec.model_copy(update={"batch": spec.batch.model_copy(update={"most": most})})
+
+
+def _rates(
+    spec: ModelSpec, path: Path, target: Target, batches: Sequence[int], lay: Lay, seconds: float
+) -> Iterator[dict[str, Any]]:
+    """Yield the rates of one session at each size of batch, the largest last: it may find the memory full."""
+    model = OnnxCudaModel(with_most(spec, max(batches)), path, target)
+    for batch in sorted(batches):
+        yield {"batch": batch, **_rate(spec, model, target, batch, lay, seconds), "notes": model.notes}
+
+
+def _rate(
+    spec: ModelSpec, model: OnnxCudaModel, target: Target, batch: int, lay: Lay, seconds: float
+) -> dict[str, float]:
     name, rows = spec.sees().name, noise_rows(spec, batch)
     there = lay(rows)
     there.wait(None)
@@ -81,7 +98,7 @@ def _rate(spec: ModelSpec, path: Path, target: Target, batch: int, lay: Lay, sec
         "rows_from_the_host_per_second": lambda: model.run({name: rows}),
         "bare_rows_per_second": lambda: session.run_with_iobinding(binding),
     }
-    return {what: round(batch * repeat(call, seconds), 1) for what, call in rates.items()} | {"notes": model.notes}
+    return {what: round(batch * repeat(call, seconds), 1) for what, call in rates.items()}
 
 
 def _roofline(counted: Cost, peak: Peak | None, precision: str, batch: int) -> dict[str, Any]:
@@ -101,7 +118,7 @@ def out_of_memory(spec: ModelSpec, target: Target) -> dict[str, Any]:
     model = OnnxCudaModel(spec, weights_of(spec), target)
     rows = np.zeros((spec.batch.most, *_sides(spec)), np.uint8)
     answered = len(next(iter(model.run({spec.sees().name: rows}).values())))
-    return {"rows": len(rows), "answered": answered, "said": model.notes}
+    return {"rows": len(rows), "answered": answered, "passed": answered == len(rows), "said": model.notes}
 
 
 def _sides(spec: ModelSpec) -> tuple[int, int, int]:

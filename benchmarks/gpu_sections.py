@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 
+from model_zoo.errors import BackendError
 from model_zoo.report import VideoFacts
 from model_zoo.values import View
 from serve.decode.annexb import with_start_codes
@@ -30,6 +32,7 @@ from tests.twin import HostPainter, paint_with_numpy
 Upload = Callable[[np.ndarray], Any]  # host bytes -> something that keeps them on the device, with `.address`
 Prepare = Callable[[Jobs], Callable[[], None]]  # jobs -> what starts to paint them
 SecondsOf = Callable[[Callable[[], None], int], float]  # what is started, so many times -> seconds until all is done
+WIDE_VIEW = View(640, 640)  # 20 MB for a batch of 16
 LEAST_FRAMES = 3000  # that a rate is measured on: before that, what starts and ends counts for too much
 CODECS = {
     "h264": ("clip_h264.mp4", {"codec": "libx264", "options": {"preset": "veryfast", "g": "60"}}),
@@ -115,13 +118,17 @@ def kernel_speed(
 def decode_rates(
     paths: dict[str, Path], nvdec: Nvdec, sessions: Sequence[int], threads: int, least_frames: int = LEAST_FRAMES
 ) -> list[dict[str, Any]]:
-    """Decode clips with so many sessions at once, all frames and one a second; beside it the CPU, and bare engines."""
+    """Decode clips with so many sessions at once, all frames and one a second; beside it the CPU, and bare engines.
+
+    What the engines do not take is decoded once, to say so.
+    """
     rows = []
     for codec, path in paths.items():
+        taken = _is_taken(path, nvdec)
         for interval in (0.0, 1.0):
-            for backend, counts in (("nvdec", sessions), ("cpu", (1,))):
+            for backend, counts in (("nvdec", sessions if taken else (1,)), ("cpu", (1,))):
                 for count in counts:
-                    least = least_frames if backend == "nvdec" else 1
+                    least = least_frames if backend == "nvdec" and taken else 1
                     row = _rate(codec, path, interval, backend, count, nvdec, threads, least)
                     if interval == 0 and row["ran"] == "nvdec" and not row["fallback"]:
                         limit = engines_rate(path, nvdec, count, least_frames)
@@ -129,6 +136,11 @@ def decode_rates(
                         row["share_of_engines"] = round(row["frames_decoded_per_second"] / limit, 3)
                     rows.append(row)
     return rows
+
+
+def _is_taken(path: Path, nvdec: Nvdec) -> bool:
+    with read(open_media(path, Limits()), [Wanted(View(320, 320), 0, 16)], backend="nvdec", nvdec=nvdec) as reading:
+        return reading.facts.backend == "nvdec"
 
 
 def engines_rate(path: Path, nvdec: Nvdec, count: int, least_frames: int = LEAST_FRAMES) -> float:
@@ -273,6 +285,36 @@ def stage_seconds(analyzer: Analyzer, path: Path) -> dict[str, float]:
             in_flight.begin(partial(watcher.predict, frames), None if watcher.rows_only else index)
         list(in_flight.rest())
     return {"decode": decoded - start, "models": time.perf_counter() - decoded}
+
+
+def bytes_kept(work: Sequence[Callable[[], Any]], free_bytes: Callable[[], int]) -> list[int]:
+    """Return how much less memory is free after each piece of work than before it."""
+    free = [free_bytes()]
+    for piece in work:
+        piece()
+        free.append(free_bytes())
+    return [before - after for before, after in pairwise(free)]
+
+
+def clips_of_sizes(folder: Path, count: int) -> tuple[list[Path], list[Path]]:
+    """Write so many clips, each of another size; return every second one, and the others."""
+    made = [
+        write_clip(folder / f"size_{number}.mp4", frames=48, size=(640 + 16 * number, 360), **CODECS["h264"][1])
+        for number in range(count)
+    ]
+    return made[0::2], made[1::2]
+
+
+def hold(paths: Sequence[Path], nvdec: Nvdec, view: View = WIDE_VIEW) -> None:
+    """Decode clips, one after the other, with all batches of each on the device at once; raises where one is not."""
+    for path in paths:
+        with read(
+            open_media(path, Limits()), [Wanted(view, 0, 16, on_device=True)], backend="nvdec", nvdec=nvdec
+        ) as reading:
+            held = list(reading)
+        if reading.facts.fallback_reason or reading.facts.backend != "nvdec":
+            raise BackendError(f"{path.name}: {reading.facts.fallback_reason or reading.facts.backend_reason}")
+        del held
 
 
 def _surface(base: int, width: int, height: int) -> Surface:

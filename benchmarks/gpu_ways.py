@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.gpu_inference import Lay, fixed_models, noise_rows, repeat
+from benchmarks.gpu_inference import Lay, fixed_models, noise_rows, repeat, with_most
 from export.__main__ import weights_of
 from model_zoo.engines.build import WORKSPACE_BYTES, library
 from model_zoo.errors import ReelwardenError
@@ -35,12 +35,15 @@ def graph_rates(
     specs: Sequence[ModelSpec], target: Target, lay: Lay, batches: Sequence[int], seconds: float = 1.0
 ) -> list[dict[str, Any]]:
     """Run every model of fixed shapes by ONNX Runtime, with CUDA graphs and without."""
-    found = []
+    found: list[dict[str, Any]] = []
     for spec in fixed_models(specs):
-        wide = _with_most(spec, max(batches))
-        for graphs, opened in ((False, OnnxCudaModel), (True, OnnxGraphModel)):
-            model: Any = opened(wide, weights_of(spec), replace(target, graphs=False))
-            found += [_rate(spec, model, batch, lay, seconds) | {"graphs": graphs} for batch in batches]
+        wide = with_most(spec, max(batches))
+        try:
+            for graphs, opened in ((False, OnnxCudaModel), (True, OnnxGraphModel)):
+                model: Any = opened(wide, weights_of(spec), replace(target, graphs=False))
+                found += [_rate(spec, model, batch, lay, seconds) | {"graphs": graphs} for batch in batches]
+        except ReelwardenError as error:
+            found.append({"model": spec.name, "failed": str(error)})
     return found
 
 
@@ -57,7 +60,7 @@ def plan_rates(
     library("tensorrt")  # raises where it is not here, with what to install
     found: list[dict[str, Any]] = []
     for spec in fixed_models(specs):
-        wide = _with_most(spec, max(batches))
+        wide = with_most(spec, max(batches))
         try:
             source = Source(weights_of(spec), "fp32", "")
             kept, name, _ = made(Wanted(wide, source, gpu.sm, gpu, places, WORKSPACE_BYTES))
@@ -106,7 +109,3 @@ def _rate(spec: ModelSpec, model: Model, batch: int, lay: Lay, seconds: float) -
     run = partial(model.run, {spec.sees().name: there})
     rate = round(batch * repeat(run, seconds), 1)
     return {"model": spec.name, "batch": batch, "rows_per_second": rate, "notes": getattr(model, "notes", "")}
-
-
-def _with_most(spec: ModelSpec, most: int) -> ModelSpec:
-    return spec.model_copy(update={"batch": spec.batch.model_copy(update={"most": most})})

@@ -11,6 +11,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from serve.devices import look_for_gpu
+
 ROOT = Path(__file__).resolve().parent.parent
 MEDIA = ROOT / "tests" / "media"
 RICH_MEDIA = (ROOT / os.environ.get("REELWARDEN_TEST_MEDIA", "../shared/media")).resolve()
@@ -31,7 +33,7 @@ hypothesis.settings.load_profile("no deadline")
 
 NEEDS = {
     "media": (RICH_MEDIA.is_dir(), f"no folder {RICH_MEDIA}: set REELWARDEN_TEST_MEDIA"),
-    "gpu": (Path("/dev/nvidia0").exists(), "no NVIDIA GPU"),
+    "gpu": (look_for_gpu().gpu is not None, look_for_gpu().reason),
     "browser": (Path(CHROMIUM).exists(), f"no {CHROMIUM}: apt-get install chromium"),
     "docker": (_answers("docker", "image", "inspect", "reelwarden-all:cpu"), "Docker has no images: make images"),
     "curl": (shutil.which("curl") is not None, "curl is not installed"),

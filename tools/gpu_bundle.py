@@ -6,9 +6,12 @@ The machine is taken to have NumPy, CuPy and CUDA 13's libraries (with torch, sa
 machine code only that for the one GPU is kept, which is what makes ONNX Runtime small enough. There, unpack all parts
 into one folder and run, in a checkout:
 
-    PYTHONPATH=FOLDER XDG_CACHE_HOME=FOLDER/cache python -m benchmarks.gpu_check
+    export PYTHONPATH=FOLDER XDG_CACHE_HOME=FOLDER/cache
+    export LD_LIBRARY_PATH=$(python -m tools.cuda_folders):$LD_LIBRARY_PATH
+    python -m benchmarks.gpu_check
 
-That a trimmed library loads has not been tried on a GPU.
+The second line is for ONNX Runtime, which looks for CUDA's libraries beside itself only. That a trimmed library loads
+has not been tried on a GPU.
 """
 
 from __future__ import annotations
@@ -26,16 +29,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from platformdirs import user_cache_path
+from uv import find_uv_bin
 
 from benchmarks.tensorrt_check import default_models
 from export.__main__ import weights_of
 from serve.version import VERSION
 
+ROOT = Path(__file__).parent.parent
 FAT_BINARY = struct.pack("<I", 0xBA55ED50)
 MACHINE_CODE = 2
-MORE = ("onnxruntime-gpu==1.31.1", "pynvvideocodec==2.2.4", "pytest", "pluggy", "iniconfig", "packaging")
+MORE = ("onnxruntime-gpu==1.31.1", "pynvvideocodec==2.2.4")
+LOCKED = ("export", "--quiet", "--frozen", "--no-dev", "--group", "contracts", "--no-hashes", "--no-emit-project")
 NOT_CARRIED = ("onnxruntime==", "numpy==", "pip==")  # replaced, there already, not needed
-LEFT_OUT = ("onnxruntime/transformers/models", "onnxruntime/capi/libonnxruntime.so", "samples/", "benchmarks/")
+LEFT_OUT = (
+    *("onnxruntime/transformers/models", "onnxruntime/capi/libonnxruntime.so"),
+    *("samples/", "benchmarks/", "pynvvideocodec-2.2.4.data/"),  # the last is the source of FFmpeg
+)
 ONCE = ("PyNvVideoCodec/libav",)  # the same library under several names: the one that is asked for is kept
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 MOST_PART_BYTES = 60 << 20
@@ -86,18 +95,23 @@ def parts(files: Sequence[tuple[Path, int]], most_bytes: int) -> list[list[Path]
     return [inside for _, inside in found]
 
 
+def locked() -> str:
+    """Return the locked packages that serving and the contract suites need, as requirements."""
+    return _uv(*LOCKED, "--no-annotate")
+
+
 def fetch(folder: Path, python: str) -> None:
     """Download the wheels of all locked packages, and of what is needed besides, for another Python."""
-    locked = ["uv", "export", "--quiet", "--frozen", "--no-dev", "--no-hashes", "--no-emit-project", "--no-annotate"]
-    everything = subprocess.run(locked, check=True, capture_output=True, text=True).stdout
-    there = ["uv", "pip", "compile", "--quiet", "--no-deps", "--no-header", "--no-annotate", "--python-version", python]
-    fitting = subprocess.run(
-        [*there, "-"], input=everything, check=True, capture_output=True, text=True
-    ).stdout.splitlines()
-    wanted = [line for line in fitting if line and not line.startswith(NOT_CARRIED)]
+    there = ("pip", "compile", "--quiet", "--no-deps", "--no-header", "--no-annotate", "--python-version", python, "-")
+    wanted = [line for line in _uv(*there, given=locked()).splitlines() if line and not line.startswith(NOT_CARRIED)]
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
     tags = [part for tag in PLATFORMS for part in ("--platform", tag)]
     subprocess.run([*pip, "--python-version", python, *tags, "--dest", str(folder), *wanted, *MORE], check=True)
+
+
+def _uv(*arguments: str, given: str = "") -> str:
+    command = [find_uv_bin(), *arguments]
+    return subprocess.run(command, cwd=ROOT, input=given, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def unpack(wheels: Path, folder: Path, sm: int) -> None:

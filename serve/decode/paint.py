@@ -82,10 +82,12 @@ class GpuRows:
 
     def wait(self, stream: int | None) -> None:
         """Let a CUDA stream, or the caller, wait for the event."""
+        import cupy
+
         if stream is None:
             self._ready.synchronize()
         else:
-            _stream(stream).wait_event(self._ready)
+            cupy.cuda.runtime.streamWaitEvent(stream, self._ready.ptr)
 
     def copy(self, first: int, count: int, address: int, stream: int | None) -> None:
         """Copy within the GPU's memory, in its turn on a CUDA stream; without one, until it is done."""
@@ -166,12 +168,6 @@ class GpuPainter:
         ready = self._cupy.cuda.Event(disable_timing=True)
         ready.record(self._stream)
         return GpuRows(block, shape, ready, self._copies)
-
-
-def _stream(handle: int) -> Any:
-    import cupy
-
-    return cupy.cuda.ExternalStream(handle)
 
 
 @cache

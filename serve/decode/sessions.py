@@ -110,23 +110,51 @@ class Sessions:
         """Decode at most as many videos at once as the GPU has engines."""
         self._library, self._new_painter = library, new_painter
         self._idle: list[Session] = []
+        self._painters: list[Painter] = []  # of sessions that are gone; CuPy keeps memory for the stream of each
         self._lock = threading.Lock()
         self.engines, self._patience_seconds = engines, patience_seconds
+        self.most_idle = max(MOST_IDLE, engines)
         self._changed = threading.Condition()
         self._queue: deque[object] = deque()
         self._busy = 0
 
     @contextmanager
     def session(self, wanted: SessionKind) -> Iterator[Session]:
-        """Lend a session for a video, when it is its turn. One that fails is not used again.
+        """Lend a session for a video, when it is its turn. One that fails is not used again, but its painter is.
 
         Raises BackendError when no engine came free in time.
         """
         with self._engine():
-            session = self._waiting(wanted) or Session(self._library, wanted, self._new_painter())
-            yield session
-            with self._lock:
-                self._idle = [*self._idle, session][-max(MOST_IDLE, self.engines) :]
+            session = self._waiting(wanted) or self._opened(wanted)
+            try:
+                yield session
+            except BaseException:
+                self._free(session.painter)
+                raise
+            self._keep(session)
+
+    def _opened(self, wanted: SessionKind) -> Session:
+        with self._lock:
+            painter = self._painters.pop() if self._painters else None
+        painter = painter or self._new_painter()
+        try:
+            return Session(self._library, wanted, painter)
+        except BaseException:
+            self._free(painter)
+            raise
+
+    def _keep(self, session: Session) -> None:
+        """Let a session wait for the next video; the one that has waited longest goes when there are too many."""
+        with self._lock:
+            self._idle.append(session)
+            gone = self._idle.pop(0) if len(self._idle) > self.most_idle else None
+        if gone is not None:
+            self._free(gone.painter)
+
+    def _free(self, painter: Painter) -> None:
+        """Keep a painter for the next session: the memory of its stream would not be used again without it."""
+        with self._lock:
+            self._painters.append(painter)
 
     @contextmanager
     def _engine(self) -> Iterator[None]:

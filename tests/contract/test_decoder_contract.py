@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from model_zoo.report import DecodeFacts
 from model_zoo.values import View
-from serve.decode.nvdec import NoNvdec, Nvdec, use_nvdec
+from serve.decode.nvdec import NoNvdec, Nvdec, find_nvdec
 from serve.decode.reading import Wanted, read
 from serve.decode.sessions import Sessions
-from serve.devices import Gpu, look_for_gpu
+from serve.devices import Gpu
 from serve.media import Limits, Media, open_media
 from tests.clips import HEIGHT, number_in, numbered_picture, remux, write_clip
 from tests.stand_in_nvcodec import Library
@@ -117,9 +117,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 def engine(backend: str) -> Nvdec | NoNvdec | None:
     """Return the video engine that a decoder under test runs on."""
     if backend == "nvdec":
-        gpu = look_for_gpu().gpu
-        assert gpu is not None
-        return use_nvdec(gpu)
+        return find_nvdec()
     return STAND_IN if backend.startswith("nvdec") else None
 
 

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import random
+import re
 import struct
+import subprocess
+import sys
 import tarfile
+import zipfile
+from importlib import invalidate_caches
 from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
 
+from benchmarks.gpu_here import CONTRACTS
 from export.__main__ import find_spec, weights_of
 from model_zoo.weights import WeightPlaces, ensure
 from serve.version import VERSION
 from tests.archives import unpack
-from tools.gpu_bundle import FAT_BINARY, copy_weights, keep_machine_code, pack, parts, write_own_metadata
+from tests.conftest import ROOT
+from tools.cuda_folders import folders
+from tools.gpu_bundle import FAT_BINARY, copy_weights, keep_machine_code, locked, pack, parts, write_own_metadata
+from tools.gpu_bundle import unpack as lay_out
 
 PTX, CODE = 1, 2
 
@@ -63,10 +73,65 @@ def test_what_is_packed_comes_out_again(tmp_path: Path) -> None:
         assert (tmp_path / "back" / path.relative_to(tmp_path / "in")).read_bytes() == path.read_bytes()
 
 
+def test_of_a_wheel_only_what_runs_is_laid_out(tmp_path: Path) -> None:
+    (tmp_path / "wheels").mkdir()
+    source = "pynvvideocodec-2.2.4.data/data/external/ffmpeg/src/ffmpeg.tar.xz"
+    names = ("PyNvVideoCodec/libavutil.so", "PyNvVideoCodec/libavutil.so.61", "benchmarks/decoder.py", source)
+    with zipfile.ZipFile(tmp_path / "wheels" / "pynvvideocodec-2.2.4-py3-none-any.whl", "w") as wheel:
+        for name in names:
+            wheel.writestr(name, "content")
+        wheel.writestr("PyNvVideoCodec/kernels.so", fat_binary((CODE, 75, b"A" * 8), (CODE, 90, b"B" * 8)))
+    lay_out(tmp_path / "wheels", tmp_path / "out", 90)
+    found = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert found == {"PyNvVideoCodec/libavutil.so.61", "PyNvVideoCodec/kernels.so"}
+    assert b"A" * 8 not in (tmp_path / "out/PyNvVideoCodec/kernels.so").read_bytes()
+
+
 def test_a_checkout_without_an_installed_project_knows_its_version(tmp_path: Path) -> None:
     write_own_metadata(tmp_path)
     (found,) = distributions(name="reelwarden", path=[str(tmp_path)])
     assert found.version == VERSION
+
+
+COLLECT = """
+import importlib.abc, importlib.metadata, sys
+from importlib.metadata import packages_distributions
+
+carried = set(sys.argv[1].split(","))
+
+class Refuse(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name in refused:
+            raise ModuleNotFoundError(f"{name} is not carried", name=name)
+        return None
+
+named = {name: {one.lower().replace("_", "-") for one in by} for name, by in packages_distributions().items()}
+refused = {name for name, by in named.items() if not by & carried}
+sys.meta_path.insert(0, Refuse())
+import pytest
+sys.exit(pytest.main(["-q", "--collect-only", "-p", "no:cacheprovider", "-m", "gpu", *sys.argv[2:]]))
+"""
+
+
+def test_the_contract_suites_import_nothing_that_is_not_carried() -> None:
+    names = {line.split("==")[0] for line in locked().splitlines() if re.match("[a-z0-9]", line)}
+    assert names >= {"pytest", "hypothesis", "sortedcontainers", "faster-whisper", "onnx"}
+    assert not names & {"moto", "jsonschema", "ruff", "playwright"}
+    command = [sys.executable, "-c", COLLECT, ",".join({*names, "reelwarden"}), *CONTRACTS]
+    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=alone, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "test_rows_on_device" in done.stdout
+
+
+def test_nvidias_libraries_are_found_where_their_packages_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "nvidia", raising=False)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert folders() == []
+    for name in ("cu13", "cudnn"):
+        (tmp_path / "nvidia" / name / "lib").mkdir(parents=True)
+    invalidate_caches()
+    assert folders() == [tmp_path / "nvidia/cu13/lib", tmp_path / "nvidia/cudnn/lib"]
 
 
 @pytest.mark.weights
