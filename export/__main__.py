@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from export.checkpoint import Naming, from_checkpoint
-from export.conversion import GOLDEN, ROWS, Wanted, export, find_spec, in_precision, parity, plain_of
+from export.conversion import CALIBRATION_ROWS, GOLDEN, ROWS, Wanted, export, find_spec, in_precision, parity, plain_of
 from export.sources.known import SOURCES
 from export.sources.network import ROLES, Asked
 from export.weights import weights_of
@@ -24,6 +24,7 @@ def run(given: argparse.Namespace) -> None:
         calibration=given.calibration,
         golden=given.golden,
         rows=given.rows,
+        calibration_rows=given.calibration_rows,
         engine_precision=given.precision,
         capabilities=tuple(given.sm or ()),
         compatible=given.compatible,
@@ -85,7 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--timing-cache", type=Path, help="a file that makes the next engine for the same GPU faster")
     parser.add_argument("--calibration", type=Path, default=GOLDEN, help="folder of videos that int8 is fitted to")
     parser.add_argument("--golden", type=Path, default=GOLDEN, help="folder of videos that graphs are compared on")
-    parser.add_argument("--rows", type=int, default=ROWS, help="pictures, windows of sound or texts, of each folder")
+    parser.add_argument("--rows", type=int, default=ROWS, help="pictures, windows of sound or texts that are compared")
+    parser.add_argument("--calibration-rows", type=int, default=CALIBRATION_ROWS, help="of those int8 is fitted to")
     asked = parser.add_argument_group("checkpoints (docs/export.md)")
     asked.add_argument("--from", dest="checkpoint", default="", help=f"SOURCE:WHAT; sources are {', '.join(SOURCES)}")
     asked.add_argument("--weights", default="", help="file of the weights, or `random`")

@@ -21,6 +21,7 @@ from model_zoo.manifest import ModelSpec, domains, load, read
 from model_zoo.precisions import kept_at
 
 ROWS = 24
+CALIBRATION_ROWS = 96  # with a quarter as many, other clips move several times as far
 FITTED_SHARE = 0.8  # of the tolerance, on the rows that INT8 is fitted to; others may move it further
 GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "media"
 
@@ -33,6 +34,7 @@ class Wanted:
     calibration: Path = GOLDEN  # a folder of videos that int8 is fitted to
     golden: Path = GOLDEN  # a folder of videos that graphs are compared on
     rows: int = ROWS
+    calibration_rows: int = CALIBRATION_ROWS
     engine_precision: str = "fp16"
     capabilities: Sequence[int] = ()  # of GPUs that TensorRT-RTX builds for; none: TensorRT, for this machine's
     compatible: Compatible = "none"  # other GPUs that TensorRT's engine is to run on
@@ -51,9 +53,9 @@ def find_spec(name: str, manifests: Sequence[Path] = ()) -> ModelSpec:
 
 
 def in_precision(
-    spec: ModelSpec, plain: onnx.ModelProto, precision: str, calibration: Path, most_rows: int = ROWS
+    spec: ModelSpec, plain: onnx.ModelProto, precision: str, calibration: Path, most_rows: int = CALIBRATION_ROWS
 ) -> onnx.ModelProto:  # fmt: skip
-    """Return the simplified model in another precision."""
+    """Return the simplified model in another precision; INT8 is fitted to so many rows of a folder."""
     if precision == "fp16":
         return as_fp16(plain)
     if precision == "int8":
@@ -110,7 +112,7 @@ def gated(spec: ModelSpec, report: Parity, stem: Path) -> None:
 def export(spec: ModelSpec, plain: onnx.ModelProto, to: str, wanted: Wanted) -> None:
     """Write what was asked for. Raises WeightsError, and writes no model, where the precision moves too far."""
     precision = {"onnx": "fp32", "tensorrt": wanted.engine_precision}.get(to, to)
-    converted = in_precision(spec, plain, precision, wanted.calibration, wanted.rows)
+    converted = in_precision(spec, plain, precision, wanted.calibration, wanted.calibration_rows)
     content = converted.SerializeToString(deterministic=True)
     folder = kept_at(spec, places()) if wanted.keep else wanted.out
     folder.mkdir(parents=True, exist_ok=True)

@@ -57,6 +57,12 @@ def in_int8(model: onnx.ModelProto) -> tuple[int, int]:
     return sum(makers.get(node.input[0]) == "DequantizeLinear" for node in heavy), len(heavy)
 
 
+def all_int8(model: onnx.ModelProto, fed: Tensors) -> onnx.ModelProto:
+    """Return the model with every heavy operator in INT8, however far that moves it."""
+    with calibrated(model, fed) as (_, quantize):
+        return as_fp16(quantize(()))
+
+
 @contextmanager
 def calibrated(model: onnx.ModelProto, fed: Tensors) -> Iterator[tuple[list[str], Quantize]]:
     """Yield the names of what can be quantized, and what quantizes all of it but some names.

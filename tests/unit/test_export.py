@@ -84,7 +84,7 @@ def test_a_precision_that_moves_too_far_is_not_written(tmp_path: Path, capsys: p
 
 
 def test_what_int8_would_move_too_far_stays_in_float16(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["transcription/speaker_ge2e", "--to", "int8", "--out", str(tmp_path)]) == 0
+    assert main(["transcription/speaker_ge2e", "--to", "int8", "--calibration-rows", "24", "--out", str(tmp_path)]) == 0
     report = json.loads((tmp_path / "speaker_ge2e.int8.parity.json").read_text())
     assert 0 < report["moved"] <= report["tolerance"] == 0.05
     assert 0 < report["int8_operators"] < report["heavy_operators"]
@@ -98,7 +98,7 @@ def test_what_int8_would_move_too_far_stays_in_float16(tmp_path: Path, capsys: p
 def test_int8_is_served_as_it_was_compared(spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REELWARDEN_CACHE", str(tmp_path))
     weights = weights_of(spec)
-    assert main([NAME, "--to", "int8", "--rows", "3", "--keep"]) == 0
+    assert main([NAME, "--to", "int8", "--rows", "3", "--calibration-rows", "6", "--keep"]) == 0
     wishes = Wishes(WeightPlaces(tmp_path / "model", tmp_path), device="cpu", precision="int8")
     rows = frames_of(GOLDEN, spec, 3)
     assert isinstance(rows, Frames)
@@ -113,7 +113,7 @@ def test_a_network_that_bears_no_int8_is_refused_by_name(
     spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("export.conversion.FITTED_SHARE", 0.0)
-    code = main(["transcription/speaker_ge2e", "--to", "int8", "--rows", "2", "--out", str(tmp_path)])
+    code = main(["transcription/speaker_ge2e", "--to", "int8", "--calibration-rows", "2", "--out", str(tmp_path)])
     assert code == WeightsError.exit_code
     assert "speaker_ge2e: none of its 3 heavy operators can be INT8" in capsys.readouterr().err
     assert not list(tmp_path.glob("*.onnx"))
