@@ -1,4 +1,4 @@
-"""Whatever a text is made of, it is read in a time that grows with its length."""
+"""Whatever a text is made of, it is rated in time, and when there is no more time, what was rated is kept."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from contextlib import contextmanager
 
 import pytest
 
+from model_zoo import toxicity
+from model_zoo.domain import Stops, Summary, never_stops
 from model_zoo.toxicity.foreign import foreign
 from model_zoo.toxicity.lexicon import lexicon
 from model_zoo.toxicity.passages import passages, stretches
 from model_zoo.toxicity.plain import plain
 from model_zoo.toxicity.postprocess import segments
-from model_zoo.toxicity.schema import RatedText
+from model_zoo.toxicity.rating import AT_ONCE
+from model_zoo.toxicity.schema import RatedText, ToxicityPart
+from model_zoo.values import GivenText
+from tests.unit.test_toxicity import SPECS, calm, coverage_of
 
 PATIENCE_SECONDS = 30.0  # a hundred times what it takes; in the square of its length, each text would take longer
 
@@ -23,6 +28,28 @@ def in_time() -> Iterator[None]:
     start_seconds = time.monotonic()
     yield
     assert time.monotonic() - start_seconds < PATIENCE_SECONDS
+
+
+def rated(texts: list[str], stops: Stops = never_stops) -> ToxicityPart:
+    loaded = {role: calm(spec) for role, spec in SPECS.items()}
+    given = tuple(GivenText(text, f"c-{number}") for number, text in enumerate(texts))
+    part = toxicity.summarize(Summary({}, SPECS, 1.0, 0.0, 0, 0, {}, loaded=loaded, texts=given, stops=stops))
+    assert isinstance(part, ToxicityPart)
+    return part
+
+
+class StopsAfter:
+    """Lets so many batches pass, and remembers how often it was asked, and what it was told."""
+
+    def __init__(self, batches: int) -> None:
+        self.left = batches
+        self.told: list[str] = []
+
+    def __call__(self, how_far: str) -> bool:
+        """Answer as a pipeline does."""
+        self.told.append(how_far)
+        self.left -= 1
+        return self.left <= 0
 
 
 @pytest.mark.parametrize(
@@ -65,3 +92,41 @@ def test_hours_of_insults_make_one_segment_in_time() -> None:
     with in_time():
         found = segments([long, *texts])
     assert {(segment.start_seconds, segment.end_seconds, segment.frames) for segment in found} == {(0, 20_002, 20_001)}
+
+
+def test_texts_that_were_rated_before_the_end_are_kept_and_coverage_tells_of_those_that_are_left() -> None:
+    stops = StopsAfter(batches=2)
+    part = rated(["what a sh1tty day"] * 1000, stops)
+    assert [text.item for text in part.texts] == list(range(2 * AT_ONCE))
+    assert part.texts[-1].item_id == f"c-{2 * AT_ONCE - 1}"
+    assert {segment.item for segment in part.segments} == set(range(2 * AT_ONCE))
+    assert stops.told == [f"texts rated up to number {AT_ONCE * batch:,} of 1,000" for batch in (1, 2)]
+    left = f"the analysis ended before all was rated (texts left: {1000 - 2 * AT_ONCE})"
+    assert left in (coverage_of(part)["insult"].reason or "")
+
+
+def test_of_a_long_text_the_beginning_that_was_read_is_rated_by_itself() -> None:
+    text = "We will go home now. " * 600 + "You idiot."
+    stops = StopsAfter(batches=2)
+    part = rated([text, "hello"], stops)
+    (first,) = part.texts
+    assert 0 < len(first.text) < len(text)
+    assert text.startswith(first.text)
+    assert first.text.endswith("now.")
+    assert f"up to character {len(first.text):,} of number 1 of 2" in stops.told[-1]
+    assert first.scores["insult"] < 0.5
+    assert "(texts left: 2)" in (coverage_of(part)["insult"].reason or "")
+
+
+def test_nothing_is_left_where_all_was_rated_and_nobody_asks_after_the_last_batch() -> None:
+    stops = StopsAfter(batches=3)
+    part = rated([*["hello"] * (3 * AT_ONCE), " "], stops)
+    assert len(stops.told) == 2
+    assert len(part.texts) == 3 * AT_ONCE + 1
+    assert "ended" not in (coverage_of(part)["insult"].reason or "")
+
+
+def test_a_long_text_is_asked_about_as_often_as_many_short_ones() -> None:
+    stops = StopsAfter(batches=10_000)
+    rated(["word " * 60 * 5 * AT_ONCE], stops)
+    assert len(stops.told) == 4
