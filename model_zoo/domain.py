@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from model_zoo.faces.gallery import Gallery
 
 
+# told how far the work has come, it says whether it must end there; asked between batches, so it is quick
+Stops = Callable[[str], bool]
+
+
+def never_stops(_how_far: str) -> bool:
+    """Let the work come to its end."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a user wants of single domains; each reads its own."""
@@ -48,7 +57,8 @@ class Start:
 class Summary:
     """What a domain is given when the frames and the sound of one media file are over.
 
-    A domain that works on text alone has neither: it runs its models when it is given this.
+    A domain that works on text alone has neither: it runs its models when it is given this, and asks `stops` between
+    their batches.
     """
 
     predictions: Mapping[str, Sequence[Prediction]]  # by the role of the watcher or listener, in time order
@@ -62,6 +72,7 @@ class Summary:
     options: Options = Options()
     loaded: Mapping[str, Loaded] = field(default_factory=dict)  # the same models, ready to run
     texts: tuple[GivenText, ...] = ()  # what was given as text
+    stops: Stops = never_stops  # must the analysis end here?
 
 
 def none_idle(_specs: Mapping[str, ModelSpec]) -> frozenset[str]:

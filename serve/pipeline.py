@@ -71,12 +71,11 @@ class _Work:
         self.seen_seconds = max(self.seen_seconds, seen.last_seconds)
         self.on_progress(self.seen_seconds, self.media.facts.duration_seconds, self.frames_seen)
 
-    def stops(self, what: str, seconds: float) -> bool:
-        """Say whether the analysis must end here, and remember why."""
+    def stops(self, how_far: str) -> bool:
+        """Say whether the analysis must end here, and remember how far it came, and why."""
         reason = None if self.stopped else self.stop()
         if reason:
-            message = f"{what} analyzed up to {seconds:.2f} s only: {reason}"
-            self.stopped.append(ReportedError(type="Stopped", message=message))
+            self.stopped.append(ReportedError(type="Stopped", message=f"{how_far} only: {reason}"))
         return bool(self.stopped)
 
 
@@ -152,7 +151,8 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         decode = self._watch(work)
         sound = self._listen(work)
         with stages("summarize"):
-            parts = summarize(attempts, media, decode, sound, settings, self._options, cut_short=bool(work.stopped))
+            cut_short = bool(work.stopped)
+            parts = summarize(attempts, media, decode, sound, settings, self._options, work.stops, cut_short=cut_short)
         errors = [attempt.error for attempt in attempts if attempt.error] + work.stopped
         report = Report(
             reelwarden_version=VERSION,
@@ -189,7 +189,7 @@ class Analyzer(AbstractContextManager["Analyzer"]):
             read(work.media, wanted, backend=self.settings.decoder, threads=work.decode_threads) as reading,
         ):
             for index, frames in work.stages.waiting("decode_wait", reading):
-                if work.stops("pictures", work.seen_seconds):
+                if work.stops(f"pictures analyzed up to {work.seen_seconds:.2f} s"):
                     break
                 attempt, watcher = places[index]
                 if attempt.error:
@@ -238,7 +238,7 @@ class Analyzer(AbstractContextManager["Analyzer"]):
             return hearing.facts
         with hearing:
             for index, windows in stages.waiting("sound_wait", hearing):
-                if work.stops("sound", heard_seconds):
+                if work.stops(f"sound analyzed up to {heard_seconds:.2f} s"):
                     break
                 attempt, listener = places[index]
                 if attempt.error:

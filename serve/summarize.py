@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from model_zoo.domain import Options, Summary
+from model_zoo.domain import Options, Stops, Summary
 from model_zoo.ops.boxes import box_shares
 from model_zoo.report import NO_PICTURE, NO_SOUND, Coverage, DecodeFacts, DomainPart, FrameBox, FrameDetail, SoundFacts
 from model_zoo.values import Prediction
@@ -20,12 +20,14 @@ def summarize(
     sound: SoundFacts,
     settings: Settings,
     options: Options,
+    stops: Stops,
     *,
     cut_short: bool = False,
 ) -> dict[str, DomainPart]:
     """Return the parts of the domains that did not fail, in the order of the domains.
 
-    `cut_short` says that the analysis was stopped, so that what was not seen may be there all the same.
+    `stops` is asked by those who run models on text, and remembers that they had to stop. `cut_short` says that the
+    analysis was stopped before, so that what was not seen may be there all the same.
     """
     parts: dict[str, DomainPart] = {}
     video = media.facts.video
@@ -46,6 +48,7 @@ def summarize(
                     options=options,
                     loaded={role: ready.loaded() for role, ready in attempt.models.items()},
                     texts=media.texts,
+                    stops=stops,
                 )
             )
             size = (video.width, video.height) if video else (0, 0)

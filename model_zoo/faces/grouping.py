@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_AT_ONCE = 2000  # groups that are compared with each other; memory grows with the square
+MOST_CARRIED = 4000  # people that are compared with those who come later: of more, those who were seen most
 
 Embeddings = NDArray[np.float64]  # (M, D)
 Distances = NDArray[np.float64]
@@ -37,11 +38,19 @@ def group_of(track: int, frames: Sequence[float], embeddings: NDArray[np.floatin
 
 
 def people(groups: Sequence[Group], threshold: float) -> list[Group]:
-    """Unite groups until no two are nearer than `threshold`; long media are united piece by piece."""
+    """Unite groups until no two are nearer than `threshold`; long media are united piece by piece.
+
+    Where there are very many people, those who were seen least are not known again later.
+    """
     united: list[Group] = []
+    settled: list[Group] = []
     for start in range(0, len(groups), MOST_AT_ONCE):
         united = _united([*united, *groups[start : start + MOST_AT_ONCE]], threshold)
-    return united
+        if len(united) > MOST_CARRIED:
+            united.sort(key=lambda group: -group.count)
+            settled += united[MOST_CARRIED:]
+            del united[MOST_CARRIED:]
+    return united + settled
 
 
 def square_distances(some: Sequence[Group], others: Sequence[Group]) -> Distances:

@@ -125,7 +125,7 @@ def segments(
     answers = [
         FaceSegment(
             label=label,
-            peak_count=max(len(predictions[row].boxes) for row in np.flatnonzero(within(seconds, span)).tolist()),
+            peak_count=max(len(prediction.boxes) for prediction in predictions[within(seconds, span)]),
             **segment_fields(span),
         )
         for label, scores in series.items()
@@ -155,12 +155,12 @@ def named(found: Sequence[Group], summary: Summary) -> list[GalleryMatch | None]
 def _parted(track: Track, rows: Rows, embedder: Embedder) -> Iterator[Track]:
     """Yield the stretches of a track that show one person each."""
     embeddings = np.array(list(_rows(track, rows, "embedding")), np.float32)
-    starts, kept = [0], np.empty((0, embeddings.shape[1]), np.float32)
+    starts, total, count = [0], np.zeros(embeddings.shape[1]), 0
     for index in np.flatnonzero(_embedded(embeddings)).tolist():
-        if len(kept) and np.linalg.norm(kept.mean(axis=0) - embeddings[index]) > embedder.another_face:
+        if count and np.linalg.norm(total / count - embeddings[index]) > embedder.another_face:
             starts.append(index)
-            kept = kept[:0]
-        kept = np.vstack([kept, embeddings[index]])
+            total, count = np.zeros(embeddings.shape[1]), 0
+        total, count = total + embeddings[index], count + 1
     for start, end in zip(starts, [*starts[1:], len(track.seconds)], strict=True):
         yield Track(track.label, track.seconds[start:end], track.boxes[start:end], track.rows[start:end])
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 
@@ -16,7 +17,17 @@ from model_zoo.moderation.signals import BOX_SIGNALS, CONTENT_SIGNALS, FRAME_SIG
 from model_zoo.moderation.sources import source_of
 from model_zoo.moderation.taxonomy import ALL_LABELS, with_ancestors
 from model_zoo.ops.boxes import box_shares
-from model_zoo.ops.time import Seconds, SpanRule, box_series, moment_fields, score_series, segment_fields, spans, within
+from model_zoo.ops.time import (
+    Apart,
+    Seconds,
+    SpanRule,
+    box_series,
+    moment_fields,
+    score_series,
+    segment_fields,
+    spans,
+    within,
+)
 from model_zoo.report import DomainPart, Evidence, Segment, Status, TrackPoint
 from model_zoo.values import Prediction, Scores, Span
 
@@ -69,9 +80,9 @@ def segments(summary: Summary) -> list[ModerationSegment]:
     for label in ALL_LABELS:
         findings = _united(grouped[label, "finding"])
         hints = _united(grouped[label, "hint"])
-        found += [_supported(finding, hints) for finding in findings]
-        found += [hint for hint in hints if not any(_overlap(hint.span, finding.span) for finding in findings)]
-    found = [_threatened(item, parts) for item in found]
+        found += [_supported(finding, beside) for finding, beside in _beside(findings, hints)]
+        found += [hint for hint, beside in _beside(hints, findings) if not beside]
+    found = _threatened(found, parts)
     places = {label: place for place, label in enumerate(ALL_LABELS)}
     found.sort(key=lambda item: (item.span.start_seconds, places[item.label]))
     return [_segment(item) for item in found]
@@ -110,8 +121,7 @@ def _in_boxes(summary: Summary) -> Iterable[Seen]:
             own = signal.own_labels[0]
             item = Series(signal, _source(spec), seconds, series.get(own, np.zeros(len(seconds), np.float32)))
             for span in _spans(item, PART_RULE, summary):
-                rows = np.flatnonzero(within(seconds, span)).tolist()
-                regions = _regions([predictions[row] for row in rows], own, summary)
+                regions = _regions(predictions[within(seconds, span)], own, summary)
                 yield replace(_seen(item, span, PART_RULE), regions=regions)
 
 
@@ -137,12 +147,17 @@ def _in_writing(parts: Mapping[str, DomainPart]) -> Iterable[Seen]:
         yield Seen(VISIBLE_HATE_TEXT, _span_of(segment), None, (evidence,))
 
 
-def _threatened(item: Seen, parts: Mapping[str, DomainPart]) -> Seen:
+def _threatened(found: list[Seen], parts: Mapping[str, DomainPart]) -> list[Seen]:
     """Add the threats that were made at the time to what was seen of violence."""
-    if THREATENED not in with_ancestors(item.label):
-        return item
-    beside = [evidence for segment, evidence in threats(parts) if _overlap(item.span, _span_of(segment))]
-    return replace(item, evidence=_merged_evidence((*item.evidence, *beside)))
+    made: dict[str, list[Seen]] = defaultdict(list)  # those in speech and those on the screen: one at a time
+    for segment, evidence in threats(parts):
+        made[evidence.label].append(Seen(THREATENED, _span_of(segment), None, (evidence,)))
+    for several in made.values():
+        found = [
+            _supported(item, beside) if THREATENED in with_ancestors(item.label) else item
+            for item, beside in _beside(found, several)
+        ]
+    return found
 
 
 def _frame_series(summary: Summary, signals: Mapping[str, Sequence[Signal]]) -> Iterable[Series]:
@@ -219,37 +234,39 @@ def _span_of(segment: Segment) -> Span:
 
 def _united(several: Sequence[Seen]) -> list[Seen]:
     """Unite what was seen of one label at the same time or shortly after each other, in time order."""
-    united: list[Seen] = []
+    groups: list[list[Seen]] = []
+    end_seconds = 0.0  # of the last group
     for item in sorted(several, key=lambda item: item.span.start_seconds):
-        if united and item.span.start_seconds - united[-1].span.end_seconds <= MERGE_GAP_SECONDS:
-            united[-1] = _union(united[-1], item)
+        if groups and item.span.start_seconds - end_seconds <= MERGE_GAP_SECONDS:
+            groups[-1].append(item)
+            end_seconds = max(end_seconds, item.span.end_seconds)
         else:
-            united.append(item)
-    return united
+            groups.append([item])
+            end_seconds = item.span.end_seconds
+    return [_union(group) if len(group) > 1 else group[0] for group in groups]
 
 
-def _union(one: Seen, other: Seen) -> Seen:
-    better = max(one, other, key=lambda item: item.span.peak)
-    regions = sorted((*one.regions, *other.regions), key=lambda point: point.seconds)
+def _union(group: Sequence[Seen]) -> Seen:
+    moments: dict[float, float] = {}
+    for seconds, score in (moment for item in group for moment in item.span.moments):
+        moments[seconds] = max(score, moments.get(seconds, 0.0))
+    span = reduce(_union_span, (item.span for item in group))
     return Seen(
-        one.label,
-        _union_span(one.span, other.span),
-        better.threshold,
-        _merged_evidence((*one.evidence, *other.evidence)),
-        tuple(regions),
+        group[0].label,
+        replace(span, moments=tuple(sorted(moments.items()))),
+        max(group, key=lambda item: item.span.peak).threshold,
+        _merged_evidence(evidence for item in group for evidence in item.evidence),
+        tuple(sorted((point for item in group for point in item.regions), key=lambda point: point.seconds)),
     )
 
 
 def _union_span(one: Span, other: Span) -> Span:
-    """Unite two spans: at the same time the higher mean counts, one after the other the mean of both."""
+    """Unite two spans, but not their moments: at the same time the higher mean counts, else the mean of both."""
     frames, mean = max(one.frames, other.frames), max(one.mean, other.mean)
     if not _overlap(one, other):
         frames = one.frames + other.frames
         mean = (one.mean * one.frames + other.mean * other.frames) / frames
     better = max(one, other, key=lambda span: span.peak)
-    moments: dict[float, float] = {}
-    for seconds, score in (*one.moments, *other.moments):
-        moments[seconds] = max(score, moments.get(seconds, 0.0))
     return Span(
         start_seconds=min(one.start_seconds, other.start_seconds),
         end_seconds=max(one.end_seconds, other.end_seconds),
@@ -257,7 +274,6 @@ def _union_span(one: Span, other: Span) -> Span:
         peak=better.peak,
         mean=mean,
         frames=frames,
-        moments=tuple(sorted(moments.items())),
     )
 
 
@@ -275,10 +291,18 @@ def _merged_evidence(several: Iterable[Evidence]) -> tuple[Evidence, ...]:
     return tuple(best.values())
 
 
-def _supported(finding: Seen, hints: Sequence[Seen]) -> Seen:
-    """Add the evidence of hints at the same time to a finding."""
-    beside = [item for hint in hints if _overlap(hint.span, finding.span) for item in hint.evidence]
-    return replace(finding, evidence=_merged_evidence((*finding.evidence, *beside)))
+def _beside(several: Sequence[Seen], others: Sequence[Seen]) -> Iterator[tuple[Seen, list[Seen]]]:
+    """Yield each with the others at the same time; those do not overlap each other, and are in time order."""
+    apart = Apart([other.span for other in others])
+    for item in several:
+        numbers = apart.overlapping(item.span.start_seconds, item.span.end_seconds)
+        yield item, [others[number] for number in numbers]
+
+
+def _supported(item: Seen, beside: Sequence[Seen]) -> Seen:
+    """Add the evidence of what was seen, or said, at the same time."""
+    more = (evidence for other in beside for evidence in other.evidence)
+    return replace(item, evidence=_merged_evidence((*item.evidence, *more)))
 
 
 def _segment(item: Seen) -> ModerationSegment:

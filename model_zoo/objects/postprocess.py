@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from model_zoo.manifest import ModelSpec
 from model_zoo.objects.schema import ObjectSegment, ObjectTrack
@@ -55,7 +54,7 @@ def class_segments(
     segments = [
         ObjectSegment(
             label=label,
-            peak_count=_peak_count(predictions, label, within(seconds, span)),
+            peak_count=_peak_count(predictions[within(seconds, span)], label),
             **segment_fields(span),
         )
         for label, scores in series.items()
@@ -79,9 +78,8 @@ def tracks(
     return [_report_track(number, track, ends[track.seconds[-1]], size) for number, track in enumerate(sure)]
 
 
-def _peak_count(predictions: Sequence[Prediction], label: str, inside: NDArray[np.bool_]) -> int:
-    rows = np.flatnonzero(inside).tolist()
-    return max(sum(box.label == label for box in predictions[row].boxes) for row in rows)
+def _peak_count(predictions: Sequence[Prediction], label: str) -> int:
+    return max(sum(box.label == label for box in prediction.boxes) for prediction in predictions)
 
 
 def _report_track(number: int, track: Track, end_seconds: float, size: tuple[int, int]) -> ObjectTrack:

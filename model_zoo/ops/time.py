@@ -5,6 +5,7 @@ Samples are in time order; T is their number. A sample stands for the time until
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -108,11 +109,28 @@ def box_series(predictions: Sequence[Prediction]) -> tuple[Seconds, dict[str, Sc
     return seconds, series
 
 
-def within(seconds: Seconds, span: Span) -> NDArray[np.bool_]:
-    """Tell for each sample (T,) whether it belongs to a span; a span of a still image has no length, but its sample."""
-    before_end = (seconds < span.end_seconds) | (seconds == span.start_seconds)
-    inside: NDArray[np.bool_] = (seconds >= span.start_seconds) & before_end
-    return inside
+def within(seconds: Seconds, span: Span) -> slice:
+    """Return which samples (T,) belong to a span; a span of a still image has no length, but its sample."""
+    first, end = np.searchsorted(seconds, [span.start_seconds, span.end_seconds]).tolist()
+    after_first = int(np.searchsorted(seconds, span.start_seconds, side="right"))
+    return slice(first, max(end, after_first))
+
+
+class Apart:
+    """Spans of time, in time order, that do not overlap each other: those at some time are found at once."""
+
+    def __init__(self, spans: Sequence[Span]) -> None:
+        """Take the spans of one label."""
+        self._starts = [span.start_seconds for span in spans]
+        self._ends = [span.end_seconds for span in spans]
+
+    def overlapping(self, start_seconds: float, end_seconds: float) -> range:
+        """Return the numbers of the spans that begin before the end, and end after the start."""
+        return range(bisect_right(self._ends, start_seconds), bisect_left(self._starts, end_seconds))
+
+    def touching(self, start_seconds: float, end_seconds: float) -> range:
+        """Do as `overlapping`, but also for those that end at the start, or begin at the end."""
+        return range(bisect_left(self._ends, start_seconds), bisect_right(self._starts, end_seconds))
 
 
 def segment_fields(span: Span) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -75,17 +76,19 @@ def _fades(blacks: Sequence[Black], cuts: Sequence[int], returns: Sequence[int])
     Darkness without one black frame, such as a night scene, is no fade.
     """
     fades = set()
+    lasts = [black.last for black in blacks]
     before = -1
     for back in returns:
-        within = [black for black in blacks if before < black.last < back]
-        if within and not _cut_beside(within[-1], cuts):
-            fades.add(within[-1])
+        place = bisect_left(lasts, back) - 1  # of the last black run that ended by then
+        if place >= 0 and lasts[place] > before and not _cut_beside(blacks[place], cuts):
+            fades.add(blacks[place])
         before = back
     return fades
 
 
 def _cut_beside(black: Black, cuts: Sequence[int]) -> bool:
-    return any(black.first - NEAR_BLACK_FRAMES <= cut <= black.last + 1 + NEAR_BLACK_FRAMES for cut in cuts)
+    place = bisect_left(cuts, black.first - NEAR_BLACK_FRAMES)
+    return place < len(cuts) and cuts[place] <= black.last + 1 + NEAR_BLACK_FRAMES
 
 
 def _boundaries(cuts: Sequence[int], fades: set[Black], seconds: Seconds) -> list[Boundary]:

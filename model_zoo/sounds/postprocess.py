@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from model_zoo.manifest import ModelSpec
-from model_zoo.ops.time import SpanRule, score_series, segment_fields, spans
+from model_zoo.ops.time import Apart, SpanRule, score_series, segment_fields, spans
 from model_zoo.sounds.loudness import LEVEL, column, silences
 from model_zoo.sounds.schema import SoundSegment
 from model_zoo.values import Prediction, SoundWindows, Span, Tensors
@@ -49,26 +49,21 @@ def event_segments(predictions: Sequence[Prediction], window_seconds: float, end
         for label, scores in series.items()
         if label != SILENCE
     }
+    others = {label: Apart(several) for label, several in found.items() if label in COMPANY | HARMLESS}
     return [
-        SoundSegment(label=_name(label, span, found), basis="recognised", **segment_fields(span))
+        SoundSegment(label=_name(label, span, others), basis="recognised", **segment_fields(span))
         for label, several in found.items()
         for span in several
     ]
 
 
-def _name(label: str, span: Span, found: dict[str, list[Span]]) -> str:
+def _name(label: str, span: Span, others: Mapping[str, Apart]) -> str:
     """Return the label to report: an explosion that nothing else speaks for is not called one."""
     if label != EXPLOSION:
         return label
-    around = {other for other, several in found.items() if any(_near(span, item) for item in several)}
+    from_seconds, to_seconds = span.start_seconds - COMPANY_SECONDS, span.end_seconds + COMPANY_SECONDS
+    around = {other for other, apart in others.items() if apart.touching(from_seconds, to_seconds)}
     return EXPLOSION if around & COMPANY and not around & HARMLESS else EXPLOSION_ALONE
-
-
-def _near(one: Span, other: Span) -> bool:
-    return (
-        one.start_seconds <= other.end_seconds + COMPANY_SECONDS
-        and other.start_seconds <= one.end_seconds + COMPANY_SECONDS
-    )
 
 
 def silence_segments(blocks: Sequence[Prediction], end_seconds: float) -> Iterator[SoundSegment]:

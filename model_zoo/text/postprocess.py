@@ -71,14 +71,13 @@ def threads(predictions: Sequence[Prediction], most_gap_seconds: float) -> list[
 
 
 def same_words(text: str, other: str) -> bool:
-    """Tell whether two readings are of the same words; case, spaces and signs do not matter."""
-    text, other = letters(text), letters(other)
+    """Tell whether two readings, as `letters` gives them, are of the same words."""
     allowed = min(len(text), len(other)) // CHARACTERS_PER_EDIT
     return text == other or (abs(len(text) - len(other)) <= allowed and edit_distance(text, other) <= allowed)
 
 
 def letters(text: str) -> str:
-    """Return only the letters and digits, in small letters."""
+    """Return only the letters and digits, in small letters; spaces and signs do not matter."""
     return "".join(character for character in text.casefold() if character.isalnum())
 
 
@@ -87,17 +86,20 @@ def _match(before: Sequence[Box], boxes: Sequence[Box]) -> dict[int, int]:
     if not before or not boxes:
         return {}
     shares = overlaps(_corners(boxes), _corners(before))  # (M, K)
+    says, said = ([letters(box.label) for box in side] for side in (boxes, before))
+    here = shares >= LEAST_OVERLAP
     pairs = [
         (float(shares[index, earlier]), index, earlier)
-        for index, box in enumerate(boxes)
-        for earlier, old in enumerate(before)
-        if (shares[index, earlier] >= LEAST_OVERLAP and same_words(box.label, old.label))
-        or letters(box.label) == letters(old.label)
+        for index, text in enumerate(says)
+        for earlier, old in enumerate(said)
+        if text == old or (here[index, earlier] and same_words(text, old))
     ]
     taken: dict[int, int] = {}
+    gone: set[int] = set()
     for _, index, earlier in sorted(pairs, key=lambda pair: -pair[0]):
-        if index not in taken and earlier not in taken.values():
+        if index not in taken and earlier not in gone:
             taken[index] = earlier
+            gone.add(earlier)
     return taken
 
 

@@ -16,7 +16,7 @@ from model_zoo.toxicity.foreign import ENGLISH, foreign
 from model_zoo.toxicity.networks import CLASSIFIER, ENCODER, checked
 from model_zoo.toxicity.pieces import Piece, origins, pieces
 from model_zoo.toxicity.postprocess import segments
-from model_zoo.toxicity.rating import knows_heads, rate
+from model_zoo.toxicity.rating import Rating, knows_heads, rate
 from model_zoo.toxicity.schema import RatedText, ToxicityPart
 
 
@@ -28,16 +28,22 @@ def start(start: Start) -> tuple[()]:
 
 
 def summarize(summary: Summary) -> ToxicityPart:
-    """Rate every piece of text, and tell when there was toxic language."""
+    """Rate every piece of text, as far as there is time, and tell when there was toxic language."""
     known = languages(summary.models)
-    found = list(pieces(summary.parts, summary.texts))
-    unread = [piece for piece in found if known and piece.language and piece.language not in known]
-    read = [_told(piece, known) for piece in found if piece not in unread]
-    texts = _rated(read, summary)
+    unread: list[Piece] = []
+    readable: list[Piece] = []
+    for piece in pieces(summary.parts, summary.texts):
+        understood = not known or not piece.language or piece.language in known
+        (readable if understood else unread).append(piece)
+    ratings = rate([piece.text for piece in readable], summary.loaded, summary.stops) if readable else []
+    read = [_told(piece, known) for piece, _ in zip(readable, ratings, strict=False)]
+    whole = sum(rating.characters == len(piece.text) for piece, rating in zip(read, ratings, strict=True))
+    left = len(readable) - whole
+    texts = [_rated_text(piece, rating) for piece, rating in zip(read, ratings, strict=True)]
     return ToxicityPart(
         segments=segments(texts),
         texts=texts,
-        coverage=coverage(summary.models, origins(summary.parts, summary.texts), unread, read),
+        coverage=coverage(summary.models, origins(summary.parts, summary.texts), unread, read, left),
     )
 
 
@@ -47,23 +53,20 @@ def _told(piece: Piece, known: Sequence[str]) -> Piece:
     return replace(piece, language=foreign(piece.text)) if unsaid else piece
 
 
-def _rated(found: Sequence[Piece], summary: Summary) -> list[RatedText]:
-    ratings = rate([piece.text for piece in found], summary.loaded) if found else []
-    return [
-        RatedText(
-            origin=piece.origin,
-            text=piece.text,
-            start_seconds=piece.start_seconds,
-            end_seconds=piece.end_seconds,
-            toxicity=rating.toxicity,
-            scores=dict(rating.scores),
-            passages=list(rating.passages),
-            item=piece.item,
-            item_id=piece.item_id,
-            language=piece.language,
-        )
-        for piece, rating in zip(found, ratings, strict=True)
-    ]
+def _rated_text(piece: Piece, rating: Rating) -> RatedText:
+    """Return what the report says of a piece, or of the beginning of it that was read."""
+    return RatedText(
+        origin=piece.origin,
+        text=piece.text[: rating.characters],
+        start_seconds=piece.start_seconds,
+        end_seconds=piece.end_seconds,
+        toxicity=rating.toxicity,
+        scores=dict(rating.scores),
+        passages=list(rating.passages),
+        item=piece.item,
+        item_id=piece.item_id,
+        language=piece.language,
+    )
 
 
 def idle(specs: Mapping[str, ModelSpec]) -> frozenset[str]:

@@ -26,11 +26,16 @@ class Known:
 
 
 def coverage(
-    models: Mapping[str, ModelSpec], origins: Sequence[Origin], unread: Sequence[Piece], rated: Sequence[Piece]
+    models: Mapping[str, ModelSpec],
+    origins: Sequence[Origin],
+    unread: Sequence[Piece],
+    rated: Sequence[Piece],
+    left: int = 0,
 ) -> list[Coverage]:
     """Return one entry per key and one for the overall score.
 
-    `rated` pieces of text were rated; `unread` were not, being in a language that no model knows. Text that only looks
+    `rated` pieces of text were rated; `unread` were not, being in a language that no model knows, and so many were
+    `left`, or not read to their end, as the analysis was stopped. Text that only looks
     like another language is rated all the same, but that is weak evidence where there is no other.
     """
     known = _known(models)
@@ -45,7 +50,9 @@ def coverage(
         elif reason := _out_of_reach(models, origins, unread, len(rated)):
             entries.append(Coverage(label=label, grade="not covered", reason=reason))
         else:
-            words = "; ".join(filter(None, (known[label].reason, _reach(models, origins, unread, strange))))
+            stopped = f"the analysis ended before all was rated (texts left: {left:,})" if left else ""
+            reach = _reach(models, origins, unread, strange)
+            words = "; ".join(filter(None, (known[label].reason, reach, stopped)))
             grade = "weak evidence" if weak else known[label].grade
             entries.append(Coverage(label=label, grade=grade, source=source, reason=words))
     return entries

@@ -16,6 +16,7 @@ from model_zoo.toxicity.plain import plain
 
 FILE = Path(__file__).parent / "common_words.txt"  # one language a line
 ENGLISH = "en"
+MOST_CHARACTERS = 20_000  # of a text that are looked at, the first ones
 LEAST_LETTERS = 4  # of which most are of another script
 LEAST_WORDS, LEAST_SHARE = 2, 0.15  # different ones of a language, and of all words; twice as many as English ones
 _LATIN = "LATIN"
@@ -24,7 +25,8 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 def foreign(text: str) -> str | None:
     """Return which language (ISO 639-1) or script a text plainly is in, as `de` or `Cyrillic`; None for English."""
-    return _script(plain(text).text) or _language(_WORD.findall(text.casefold()))
+    beginning = text[:MOST_CHARACTERS]
+    return _script(plain(beginning).text) or _language(_WORD.findall(beginning.casefold()))
 
 
 def _script(text: str) -> str | None:

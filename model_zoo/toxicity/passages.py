@@ -30,11 +30,17 @@ class Stretch:
         """Return how many words it has."""
         return len(self.text.split())
 
+    @property
+    def end(self) -> int:
+        """Return where it ends in the text, in characters."""
+        return self.start + len(self.text)
+
 
 def stretches(text: str) -> list[Stretch]:
-    """Return the stretches of at most so many words that make up a text, then their sentences where there are several.
+    """Return the stretches of at most so many words that make up a text, and their sentences where there are several.
 
     In a long sentence a threat is drowned, by itself a half sentence is misread: both are rated, and the worst counts.
+    They come as they begin, a stretch before its sentences.
     """
     sentences = _sentences(text)
     joined: list[Stretch] = []
@@ -44,8 +50,10 @@ def stretches(text: str) -> list[Stretch]:
             joined[-1] = longer
         else:
             joined.append(sentence)
-    alone = [sentence for sentence in sentences if sentence not in joined and sentence.words >= LEAST_WORDS]
-    return joined + [replace(sentence, among=len(alone)) for sentence in alone]
+    whole = set(joined)
+    alone = [sentence for sentence in sentences if sentence not in whole and sentence.words >= LEAST_WORDS]
+    parts = joined + [replace(sentence, among=len(alone)) for sentence in alone]
+    return sorted(parts, key=lambda part: part.start)
 
 
 def passages(text: str, parts: Sequence[Stretch], flagged: Mapping[str, Sequence[float]]) -> tuple[Passage, ...]:
@@ -53,6 +61,8 @@ def passages(text: str, parts: Sequence[Stretch], flagged: Mapping[str, Sequence
 
     `flagged` holds the scores of the parts by key, of the keys that are flagged.
     """
+    if not flagged:
+        return ()
     words = plain(text).words
     found = {
         (words[find.first].start, words[find.end - 1].end, find.entry.key)
@@ -61,7 +71,7 @@ def passages(text: str, parts: Sequence[Stretch], flagged: Mapping[str, Sequence
     }
     for key in flagged.keys() - {key for _, _, key in found}:
         places = [part for part, score in zip(parts, flagged[key], strict=True) if score >= FLAGGED]
-        found |= {(part.start, part.start + len(part.text), key) for part in places if not _holds_another(part, places)}
+        found |= {(part.start, part.end, key) for part in _shortest(places)}
     return tuple(Passage(start=start, end=end, key=key) for start, end, key in sorted(found))
 
 
@@ -77,9 +87,13 @@ def _sentences(text: str) -> list[Stretch]:
 
 
 def _between(text: str, start: int, last: Stretch) -> Stretch:
-    return Stretch(text[start : last.start + len(last.text)], start)
+    return Stretch(text[start : last.end], start)
 
 
-def _holds_another(part: Stretch, places: Sequence[Stretch]) -> bool:
-    end = part.start + len(part.text)
-    return any(other != part and part.start <= other.start and other.start + len(other.text) <= end for other in places)
+def _shortest(places: Sequence[Stretch]) -> list[Stretch]:
+    """Return the parts that hold no other one."""
+    found: list[Stretch] = []
+    for part in sorted(places, key=lambda part: (-part.start, part.end)):  # what a part may hold comes before it
+        if not found or part.end < found[-1].end:
+            found.append(part)
+    return found

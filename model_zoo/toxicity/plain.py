@@ -10,8 +10,9 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice, takewhile
 
-from model_zoo.toxicity.lexicon import lexicon
+from model_zoo.toxicity.lexicon import SURE_LETTERS, lexicon
 from model_zoo.toxicity.lookalikes import exactly, readings
 
 _LEET = str.maketrans({"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "@": "a", "$": "s",
@@ -35,7 +36,7 @@ _HIDDEN = {  # what people write when only the first letter is said
     "n***er": "nigger",
     "n****r": "nigger",
 }
-_LEAST_LETTERS = 3  # of a word that is put together from single letters
+_MOST_LETTERS = 100  # of a word that is read in more than one way
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ def plain(text: str) -> Plain:
 def _pieces(text: str) -> Iterator[_Piece]:
     """Split at spaces, without characters that nobody sees, and without accents on Latin letters."""
     for match in _CHUNK.finditer(text):
+        # Marks are left out first: a long row of them takes a time in the square of its length to be put in order
         seen = unicodedata.normalize("NFKC", _without(match.group(), "Cf", "Mn"))
         if _has_latin(seen) and not seen.isascii():
             seen = _without(unicodedata.normalize("NFKD", seen), "Mn")
@@ -84,7 +86,12 @@ def _pieces(text: str) -> Iterator[_Piece]:
 
 
 def _without(text: str, *categories: str) -> str:
-    return "".join(character for character in text if unicodedata.category(character) not in categories)
+    """Leave out the characters of some categories, and whatever is put above or below the letter before it."""
+    return "".join(
+        character
+        for character in text
+        if unicodedata.category(character) not in categories and not unicodedata.combining(character)
+    )
 
 
 def _has_latin(text: str) -> bool:
@@ -100,7 +107,7 @@ def _undisguised(piece: _Piece, mostly_latin: bool) -> _Piece:
     if core.isascii():
         ways = [core.lower()]
     elif _has_latin(core):
-        ways = list(readings(core))
+        ways = list(islice(readings(core), None if len(core) <= _MOST_LETTERS else 1))
     else:
         ways = [way for way in [exactly(core)] if way and mostly_latin]
     for way in ways:
@@ -144,13 +151,12 @@ def _unrepeated(form: str) -> Iterator[str]:
 
 def _joined(pieces: Sequence[_Piece]) -> list[_Piece]:
     """Join single letters that spell a listed word."""
+    letters = [_letter(piece) for piece in pieces]
+    most = 2 * lexicon().most_letters  # a listed word, and as much again for what a `*` stands for
     joined: list[_Piece] = []
     at = 0
     while at < len(pieces):
-        end = at
-        while end < len(pieces) and len(pieces[end].text.strip(".,!?-_*")) == 1:
-            end += 1
-        spelt, taken = _spelt(pieces[at:end])
+        spelt, taken = _spelt(list(takewhile(bool, letters[at : at + most])))
         if taken:
             joined.append(_Piece(spelt, pieces[at].start, pieces[at + taken - 1].end))
             at += taken
@@ -160,12 +166,19 @@ def _joined(pieces: Sequence[_Piece]) -> list[_Piece]:
     return joined
 
 
-def _spelt(letters: Sequence[_Piece]) -> tuple[str, int]:
+def _letter(piece: _Piece) -> str:
+    """Return the letter that a piece is or stands for, in small; "" where it is longer."""
+    sign = piece.text.strip(".,!?-_*")
+    return sign.lower().translate(_LEET) if len(sign) == 1 else ""
+
+
+def _spelt(letters: Sequence[str]) -> tuple[str, int]:
     """Return the longest listed word that begins with the first letter, and how many letters it takes; "" and 0."""
-    signs = [piece.text.strip(".,!?-_*").lower().translate(_LEET) for piece in letters]
     known = lexicon().knows
-    for taken in range(len(signs), _LEAST_LETTERS - 1, -1):
-        word = "".join(signs[:taken])
+    if len(letters) < SURE_LETTERS or not lexicon().may_begin("".join(letters)):
+        return "", 0
+    for taken in range(len(letters), SURE_LETTERS - 1, -1):
+        word = "".join(letters[:taken])
         if known(word) and not (word[0] in "ai" and known(word[1:])):  # the words a and I are not part of it
             return word, taken
     return "", 0

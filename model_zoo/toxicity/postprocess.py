@@ -33,12 +33,14 @@ def _place(segment: ToxicitySegment) -> tuple[float, int, int]:
 def _of_label(texts: Sequence[RatedText], label: str) -> list[ToxicitySegment]:
     flagged = sorted((text for text in texts if _score(text, label) >= FLAGGED), key=lambda text: text.start_seconds)
     groups: list[list[RatedText]] = []
+    end = 0.0  # of the group that is open
     for text in flagged:
-        end = max((before.end_seconds for before in groups[-1]), default=0.0) if groups else 0.0
         if groups and text.start_seconds - end <= MERGE_GAP_SECONDS:
             groups[-1].append(text)
+            end = max(end, text.end_seconds)
         else:
             groups.append([text])
+            end = text.end_seconds
     return [_segment(group, label) for group in groups]
 
 

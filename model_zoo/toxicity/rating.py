@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.domain import Loaded
+from model_zoo.domain import Loaded, Stops, never_stops
 from model_zoo.manifest import ModelSpec
 from model_zoo.toxicity.heads import LISTS, features, heads
 from model_zoo.toxicity.lexicon import lexicon
@@ -18,6 +19,7 @@ from model_zoo.toxicity.plain import Plain, plain
 from model_zoo.toxicity.schema import LABELS, OVERALL, Key, Passage
 from model_zoo.values import Scores
 
+AT_ONCE = 128  # stretches and sentences; after so many it is asked whether to stop
 UNLISTED = 0.5  # how far the classifier's word alone counts for profanity, which the list decides
 HARMFUL: tuple[Key, ...] = ("hate_speech", "insult", "violence_or_threat", "harassment_or_abuse")
 LABEL_KEYS: Mapping[str, str] = {  # what classifiers of the Jigsaw challenges call it -> key
@@ -41,23 +43,52 @@ class Rating:
     toxicity: float
     scores: Mapping[str, float]
     passages: tuple[Passage, ...]
+    characters: int  # of the text that were read, from its start: all, or fewer where the rating was stopped
 
 
-def rate(texts: Sequence[str], models: Mapping[str, Loaded]) -> list[Rating]:
-    """Rate every text: it is as toxic as the worst of its stretches and sentences."""
-    parts = [stretches(text) for text in texts]
-    flat = _scores([part for own in parts for part in own], models)
-    ratings, at = [], 0
-    for text, own in zip(texts, parts, strict=True):
-        rows = range(at, at := at + len(own))
-        scores = {key: max((flat[key][row] for row in rows), default=0.0) for key in LABELS if key in flat}
-        flagged: list[str] = [key for key in LABELS if scores.get(key, 0.0) >= FLAGGED]
-        if any(key in flagged for key in HARMFUL):
-            flagged.remove(OVERALL)  # what harms says more
-        of_parts = {key: [flat[key][row] for row in rows] for key in flagged}
-        overall = scores.pop(OVERALL, 0.0)
-        ratings.append(Rating(overall, scores, passages(text, own, of_parts)))
-    return ratings
+def rate(texts: Sequence[str], models: Mapping[str, Loaded], stops: Stops = never_stops) -> list[Rating]:
+    """Rate every text: it is as toxic as the worst of its stretches and sentences.
+
+    Where `stops` says so, only the first texts are rated, and the last of these may have been read in part.
+    """
+    parts: list[list[Stretch]] = [[] for _ in texts]
+    flat: dict[str, list[float]] = {}
+    read = [len(text) for text in texts]  # characters
+    for batch in _batches(texts):
+        number = batch[0][0]
+        if flat:
+            done = max((part.end for part in parts[number]), default=0)
+            where = f"character {done:,} of number {number + 1:,}" if done else f"number {number:,}"
+            if stops(f"texts rated up to {where} of {len(texts):,}"):
+                read = [*read[:number], done] if done else read[:number]
+                break
+        for owner, part in batch:
+            parts[owner].append(part)
+        for key, scores in _scores([part for _, part in batch], models).items():
+            flat.setdefault(key, []).extend(scores)
+    rows = iter(range(sum(map(len, parts))))
+    return [
+        _rating(text[:characters], own, flat, list(islice(rows, len(own))))
+        for text, own, characters in zip(texts, parts, read, strict=False)
+    ]
+
+
+def _batches(texts: Sequence[str]) -> Iterator[list[tuple[int, Stretch]]]:
+    """Yield the parts of the texts, each with the number of its text, so many at once; longer texts are in several."""
+    parts = ((number, part) for number, text in enumerate(texts) for part in stretches(text))
+    while batch := list(islice(parts, AT_ONCE)):
+        yield batch
+
+
+def _rating(text: str, parts: Sequence[Stretch], flat: Mapping[str, Sequence[float]], rows: Sequence[int]) -> Rating:
+    """Return the rating of a text whose parts have these rows among the scores."""
+    scores = {key: max((flat[key][row] for row in rows), default=0.0) for key in LABELS if key in flat}
+    flagged: list[str] = [key for key in LABELS if scores.get(key, 0.0) >= FLAGGED]
+    if any(key in flagged for key in HARMFUL):
+        flagged.remove(OVERALL)  # what harms says more
+    of_parts = {key: [flat[key][row] for row in rows] for key in flagged}
+    overall = scores.pop(OVERALL, 0.0)
+    return Rating(overall, scores, passages(text, parts, of_parts), len(text))
 
 
 def text_features(texts: Sequence[str], models: Mapping[str, Loaded]) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from model_zoo.transcription.likeness import Likeness
 from model_zoo.transcription.schema import Speaker, SpeechSegment
 from model_zoo.transcription.words import SpokenWord
 from model_zoo.values import Tensor, Tensors
@@ -68,9 +69,10 @@ def tell_apart(phrases: Sequence[Sequence[SpokenWord]], heard: Sequence[Tensors]
 
 def _voice(span: Tensor, times: Tensor, voices: Voices) -> Tensor:
     """Return the mean voice (K,) of a stretch of time, zeros where none was heard; windows count by their overlap."""
-    overlap = np.minimum(times[:, 1], span[1]) - np.maximum(times[:, 0], span[0])  # (M,) seconds
+    near = slice(int(np.searchsorted(times[:, 1], span[0])), int(np.searchsorted(times[:, 0], span[1])))
+    overlap = np.minimum(times[near, 1], span[1]) - np.maximum(times[near, 0], span[0])  # seconds
     weights = np.maximum(overlap, 0.0) ** 2  # what lies across the edge may be somebody else's
-    return _unit(weights @ voices)
+    return _unit(weights @ voices[near])
 
 
 def _groups(means: Voices, seconds: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -88,17 +90,19 @@ def _groups(means: Voices, seconds: NDArray[np.float64]) -> NDArray[np.intp]:
 def _without_little(means: Voices, seconds: NDArray[np.float64], groups: NDArray[np.intp]) -> NDArray[np.intp]:
     """Give groups that say little to the nearest other, the smallest first, unless they sound quite different."""
     least = min(LITTLE_SECONDS, LITTLE_SHARE * float(seconds.sum()))
-    while groups.max() > 0:
-        centres, said = _unit(_sums(means, seconds, groups)), np.bincount(groups, seconds)
-        alike = centres @ centres.T  # (G, G)
-        np.fill_diagonal(alike, -np.inf)
-        little = np.flatnonzero((said < least) & (alike.max(axis=1) >= ALIKE_IN_LITTLE))
-        if not len(little):
-            break
-        smallest = little[said[little].argmin()]
-        groups = np.where(groups == smallest, alike[smallest].argmax(), groups)
-        groups = np.unique(groups, return_inverse=True)[1]
-    return groups
+    sums, said = _sums(means, seconds, groups), np.bincount(groups, seconds)
+    centres = _unit(sums)
+    alike = Likeness(centres @ centres.T)
+    groups = groups.copy()
+    while len(little := np.flatnonzero((said < least) & (alike.best >= ALIKE_IN_LITTLE))):
+        smallest = int(little[said[little].argmin()])
+        other = int(alike.nearest[smallest])
+        groups[groups == smallest] = other
+        sums[other] += sums[smallest]
+        said[other] += said[smallest]
+        centres[other] = _unit(sums[other])
+        alike.unite(other, smallest, centres @ centres[other])
+    return np.unique(groups, return_inverse=True)[1]
 
 
 def _names(groups: NDArray[np.intp], heard: NDArray[np.bool_]) -> list[str | None]:
@@ -142,18 +146,15 @@ def _cluster(voices: Tensor, weights: NDArray[np.float64]) -> NDArray[np.intp]:
     groups = np.arange(len(voices))
     totals = weights.copy()  # (N,)
     means = voices.astype(np.float64)  # (N, K)
-    alike = means @ means.T  # (N, N)
-    np.fill_diagonal(alike, -np.inf)
-    while len(voices) > 1:
-        one, other = sorted(np.unravel_index(int(alike.argmax()), alike.shape))
-        if alike[one, other] < ALIKE:
-            break
+    alike = Likeness(means @ means.T)
+    while alike.best.max() >= ALIKE:
+        best = int(alike.best.argmax())
+        one, other = sorted((best, int(alike.nearest[best])))
         groups[groups == other] = one
         share = totals[other] / (totals[one] + totals[other])
         means[one] += share * (means[other] - means[one])
         totals[one] += totals[other]
-        alike[one] = alike[:, one] = np.where(np.isneginf(alike[one]), -np.inf, means @ means[one])
-        alike[other] = alike[:, other] = -np.inf
+        alike.unite(one, other, means @ means[one])
     return np.unique(groups, return_inverse=True)[1]
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from model_zoo.errors import UsageError
+from model_zoo.toxicity.schema import ToxicityPart
 from serve.asked import Asked
 from serve.pipeline import Analyzer
 from serve.settings import load_settings
@@ -52,3 +55,22 @@ def test_a_caller_may_ask_for_fewer_domains_and_another_interval(analyzer: Analy
 def test_a_domain_that_is_not_loaded_is_refused_by_name(analyzer: Analyzer) -> None:
     with pytest.raises(UsageError, match="domains='faces': choose some of labels, shots, sounds"):
         analyzer.analyze(MEDIA / "demo.mp4", asked=Asked(domains=("faces",)))
+
+
+def test_texts_that_are_left_at_the_deadline_are_named_and_those_that_were_rated_are_kept(tmp_path: Path) -> None:
+    comments = tmp_path / "comments.json"
+    comments.write_text(json.dumps(["you idiot"] * 500))
+    asked_times = iter([None])
+    with Analyzer(load_settings(domains="toxicity")) as reader:
+        report = reader.analyze(comments, stop=lambda: next(asked_times, "the deadline of 60 s is close"))
+    assert not report.complete
+    (error,) = report.errors
+    assert (error.type, error.domain) == ("Stopped", None)
+    assert error.message == "texts rated up to number 256 of 500 only: the deadline of 60 s is close"
+    part = report.domains["toxicity"]
+    assert isinstance(part, ToxicityPart)
+    assert [text.item for text in part.texts] == list(range(256))
+    assert all("texts left: 244" in (entry.reason or "") for entry in part.coverage if entry.label == "insult")
+    assert report.verdict
+    assert report.verdict.decision != "allow"
+    assert "incomplete" in {reason.kind for reason in report.verdict.reasons}

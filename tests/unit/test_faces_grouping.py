@@ -79,3 +79,21 @@ def test_long_media_are_grouped_piece_by_piece_with_the_same_result(monkeypatch:
 
 def test_nobody_gives_nobody() -> None:
     assert people([], THRESHOLD) == []
+
+
+def test_of_more_people_than_can_be_compared_those_seen_most_are_known_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grouping, "MOST_AT_ONCE", 4)
+    monkeypatch.setattr(grouping, "MOST_CARRIED", 2)
+    compared: list[int] = []
+    whole = grouping.square_distances
+    monkeypatch.setattr(
+        grouping, "square_distances", lambda some, others: compared.append(len(some)) or whole(some, others)
+    )
+    seen = by_person(
+        (0, 0.0), (1, 1.0), (0, 2.0), (1, 3.0), *((n, float(n + 4)) for n in range(2, 20)), (0, 90.0), (1, 91.0)
+    )
+    found = members(people(seen, THRESHOLD))
+    assert {0, 2, 22} in found
+    assert {1, 3, 23} in found
+    assert len(found) == 20
+    assert max(compared) == 2 + 4

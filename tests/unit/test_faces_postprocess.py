@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -143,3 +144,10 @@ def test_a_still_picture_has_people_too() -> None:
     models = {"detector": DETECTOR, "embedder": EMBEDDER}
     part = faces.summarize(Summary({"detector": [frame(0, (100, "A"))]}, models, 1.0, 0.0, *SIZE, {}))
     assert [(person.id, person.seconds_on_screen) for person in part.people] == [("person-1", 0)]
+
+
+def test_a_face_that_stays_for_hours_is_followed_in_time() -> None:
+    start_seconds = time.monotonic()
+    part = part_of(*(frame(float(second), (100, "A")) for second in range(30_000)))
+    assert time.monotonic() - start_seconds < 60
+    assert [person.faces for person in part.people] == [30_000]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from model_zoo import moderation
@@ -90,3 +92,16 @@ def test_coverage_of_hateful_writing_needs_somebody_who_read_and_somebody_who_ju
     without = {"toxicity": parts["toxicity"]}
     assert hate_text(without).grade == hate_text({}).grade == "not covered"
     assert "needs the domains text and toxicity" in (hate_text({}).reason or "")
+
+
+def test_hours_of_threats_and_screams_are_put_together_in_time() -> None:
+    times = [(4.0 * number, 4.0 * number + 1) for number in range(8_000)]
+    said = [toxic("violence_or_threat", "speech", *both)["toxicity"] for both in times]
+    sounds = [heard("Screaming", *both)["sounds"] for both in times]
+    threats, screams = ([segment for part in parts for segment in part.segments] for parts in (said, sounds))
+    toxicity = ToxicityPart(segments=threats, coverage=KNOWN, models=[CLASSIFIER])
+    start_seconds = time.monotonic()
+    found = part_of({"toxicity": toxicity, "sounds": DomainPart(segments=screams)}).segments
+    assert time.monotonic() - start_seconds < 60
+    assert len(found) == 8_000
+    assert {len(segment.evidence) for segment in found} == {2}

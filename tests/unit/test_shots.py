@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import pytest
 
 from model_zoo import shots
 from model_zoo.domain import Start, Summary
+from model_zoo.shots.detect import BLACK, DARK, FADE
 from model_zoo.shots.schema import ShotsPart
-from model_zoo.values import Frames, Pixels
+from model_zoo.values import Frames, Pixels, Prediction
 from tests.unit.shown import drawn, stretched
 
 FRAME_SECONDS = 0.04
@@ -119,3 +121,13 @@ def test_a_still_image_is_one_shot() -> None:
     (shot,) = part.segments
     assert (shot.start_seconds, shot.end_seconds, shot.frames) == (0, 0, 1)
     assert part.transitions == []
+
+
+def test_hours_of_strobing_light_are_divided_in_time() -> None:
+    marks = [{BLACK: 1.0, DARK: 1.0} if row % 2 else {FADE: 1.0} for row in range(200_001)]
+    predictions = [Prediction(row * FRAME_SECONDS, found) for row, found in enumerate(marks)]
+    start_seconds = time.monotonic()
+    part = shots.summarize(Summary({shots.ROLE: predictions}, {}, 1.0, 8_000.0, 854, 480, {}))
+    assert time.monotonic() - start_seconds < 60
+    assert {transition.kind for transition in part.transitions} == {"fade"}
+    assert len(part.transitions) == 100_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ from model_zoo.errors import ManifestError
 from model_zoo.report import DomainPart
 from model_zoo.shots.schema import Shot, ShotsPart
 from model_zoo.text.looking import SHRINK, VIEW, shrink
-from model_zoo.text.postprocess import same_words
+from model_zoo.text.postprocess import letters, same_words, threads
 from model_zoo.text.reading import decode, read_lines, resize
 from model_zoo.text.regions import connected, text_boxes
 from model_zoo.text.schema import TextPart
@@ -283,7 +284,7 @@ def test_text_comes_and_goes_with_the_cuts_between_samples() -> None:
     ],
 )
 def test_readings_are_compared_by_their_letters(one: str, other: str, same: bool) -> None:
-    assert same_words(one, other) is same
+    assert same_words(letters(one), letters(other)) is same
 
 
 def test_a_decoder_of_another_domain_is_named_in_the_error() -> None:
@@ -293,3 +294,13 @@ def test_a_decoder_of_another_domain_is_named_in_the_error() -> None:
     }
     with pytest.raises(ManifestError, match=r"\[ppocr_v4_det\] decoder 'nanodet' is not text's for a detector: db"):
         text.DOMAIN.start(Start(models, 1.0))
+
+
+def test_hours_of_a_full_slide_are_followed_in_time() -> None:
+    label = "line {} of a slide that says very much"
+    lines = tuple(Box(label.format(row), 0.9, 0, row * 10, 900, row * 10 + 9) for row in range(100))
+    predictions = [Prediction(float(second), boxes=lines) for second in range(1_000)]
+    start_seconds = time.monotonic()
+    found = threads(predictions, 2.5)
+    assert time.monotonic() - start_seconds < 60
+    assert [len(thread.rows) for thread in found] == [1_000] * 100

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_zoo.ops.time import SpanRule, moment_fields, sample_ends, smooth, spans
+from model_zoo.ops.time import Apart, SpanRule, moment_fields, sample_ends, smooth, spans, within
 from model_zoo.values import Scores, Span
 
 RULE = SpanRule(open_at=0.5, close_below=0.3)
@@ -118,3 +118,18 @@ def test_spans_are_ordered_apart_and_within_the_media(
     assert all(span.start_seconds <= span.peak_seconds < span.end_seconds for span in found)
     assert all(0.3 <= span.mean <= span.peak + 1e-6 and span.peak >= 0.5 for span in found)
     assert all(1 <= span.frames <= span.end_seconds - span.start_seconds for span in found)
+
+
+def test_spans_at_some_time_are_found_among_those_that_do_not_overlap() -> None:
+    apart = Apart([Span(start, end, start, 1.0, 1.0, 1) for start, end in ((0, 1), (3, 3), (5, 8))])
+    assert list(apart.overlapping(1, 5)) == [1]
+    assert list(apart.overlapping(0.5, 6)) == [0, 1, 2]
+    assert list(apart.overlapping(1, 3)) == []
+    assert list(apart.touching(1, 5)) == [0, 1, 2]
+    assert list(apart.touching(8.1, 9)) == []
+
+
+def test_the_samples_of_a_span_are_those_before_its_end_and_of_a_still_image_its_only_one() -> None:
+    seconds = np.array([0.0, 1.0, 2.0, 3.0])
+    assert seconds[within(seconds, Span(1.0, 3.0, 1.0, 1.0, 1.0, 2))].tolist() == [1.0, 2.0]
+    assert seconds[within(seconds, Span(2.0, 2.0, 2.0, 1.0, 1.0, 1))].tolist() == [2.0]

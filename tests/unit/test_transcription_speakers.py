@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -43,6 +44,19 @@ def test_more_voices_than_are_compared_at_once_give_the_same_groups(monkeypatch:
     whole = cluster(voices(*who), np.ones(50))
     monkeypatch.setattr("model_zoo.transcription.speakers.MOST_AT_ONCE", 8)
     np.testing.assert_array_equal(whole, cluster(voices(*who), np.ones(50)))
+
+
+def test_a_thousand_short_remarks_in_a_crowd_are_told_apart_in_time() -> None:
+    own = np.random.default_rng(3).normal(0, 1, (1_200, 256))
+    own /= np.linalg.norm(own, axis=1, keepdims=True)
+    crowd = np.sqrt(0.6) * np.eye(256)[0] + np.sqrt(0.4) * own  # all in one noise: alike, but not as one voice is
+    sentences = [sentence(2.0 * n, 2.0 * n + 1.5) for n in range(len(crowd))]
+    times = [(2.0 * n, 2.0 * n + 1.6) for n in range(len(crowd))]
+    start_seconds = time.monotonic()
+    names = tell_apart(sentences, heard(times, crowd.astype(np.float32)))
+    assert time.monotonic() - start_seconds < 30
+    assert None not in names
+    assert len(set(names)) < 10
 
 
 def test_one_voice_is_one_speaker_and_no_voice_is_none() -> None:
