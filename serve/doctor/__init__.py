@@ -6,9 +6,7 @@ import importlib
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 from serve.devices import Look, look_for_gpu
 from serve.doctor.accelerator import (
@@ -44,7 +42,7 @@ def examine(settings: Settings, *, thorough: bool = True) -> list[Check]:
         check_processor(place, settings.threads),
         check_memory(place),
         check_shared_memory(place),
-        check_temporary(Path(tempfile.gettempdir()), settings.max_body_bytes),
+        check_temporary(settings.max_body_bytes),
         check_models(settings, hash_all=thorough),
     ]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
+from model_zoo.errors import UsageError
 from serve.cores import threads_for, usable_cores
 from serve.doctor.check import Check, Place, gigabytes
+from serve.temporary import temporary_folder
 
 LEAST_MEMORY_BYTES = 2_000_000_000
 LEAST_TEMPORARY_BYTES = 5_000_000_000
@@ -48,12 +49,13 @@ def check_shared_memory(place: Place) -> Check:
     )
 
 
-def check_temporary(folder: Path, largest_body_bytes: int) -> Check:
+def check_temporary(largest_body_bytes: int) -> Check:
     """Say how much room there is for uploads, and whether it can be written to."""
-    if not os.access(folder, os.W_OK):
-        return Check(
-            "TMPDIR", "fails", f"{folder} cannot be written to", "mount a writable folder and set TMPDIR to it"
-        )
+    try:
+        folder = temporary_folder()
+    except UsageError as error:
+        says, _, fix = str(error).partition(": ")
+        return Check("TMPDIR", "fails", says, fix)
     free = shutil.disk_usage(folder).free
     says = f"{gigabytes(free)} free in {folder}"
     if free < max(LEAST_TEMPORARY_BYTES, largest_body_bytes):

@@ -18,6 +18,7 @@ from serve.asked import Asked
 from serve.logs import request_id
 from serve.metrics import LOAD_SECONDS, count
 from serve.settings import Settings
+from serve.temporary import temporary_folder
 from serve.web.health import Health, State
 from serve.web.intake import is_quick
 from serve.web.lanes import Lane
@@ -86,6 +87,7 @@ class Service:
         from serve.pipeline import Analyzer
 
         doctor.tell(self.settings)
+        temporary_folder()
         self._analyzer = Analyzer(self.settings, wrap=_joined)
         if self.settings.fetch_from:
             from serve.fetching import Fetcher

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from model_zoo.domains import by_name
+from model_zoo.errors import UsageError
 from serve.devices import Gpu, Look
 from serve.doctor import examine, in_one_line
 from serve.doctor.accelerator import check_driver, check_gpu, check_nvdec, check_onnxruntime, check_tensorrt
@@ -18,6 +20,7 @@ from serve.doctor.weights import check_models
 from serve.drivers import INFERENCE_AMI, LEAST_DRIVER, TRANSFORM_AMI
 from serve.models import choose_models
 from serve.settings import load_settings
+from serve.web.service import Service
 
 T4 = Look(Gpu("Tesla T4", 75, 15_843_721_216, 12_020), "found Tesla T4")
 NOTHING = Look(None, "no NVIDIA driver was found")
@@ -129,13 +132,23 @@ def test_without_a_limit_the_host_counts(tmp_path: Path) -> None:
     assert check_processor(place, threads=1).status == "works"
 
 
-def test_a_temporary_folder_too_small_for_an_upload_is_named(tmp_path: Path) -> None:
-    assert check_temporary(tmp_path, 1).status in {"works", "hinders"}
-    small = check_temporary(tmp_path, 10**18)
+def test_a_temporary_folder_too_small_for_an_upload_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert check_temporary(1).status in {"works", "hinders"}
+    small = check_temporary(10**18)
     assert small.status == "hinders"
     assert str(tmp_path) in small.says
     assert "TMPDIR" in small.fix
-    assert check_temporary(tmp_path / "none", 1).status == "fails"
+
+
+def test_a_container_without_a_writable_folder_is_told_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/proc/none"])
+    found = check_temporary(1)
+    assert found.status == "fails"
+    assert "docker run --tmpfs /tmp" in found.fix
+    with pytest.raises(UsageError, match=r"no folder for temporary files .*or set TMPDIR to one"):
+        Service(load_settings(domains="shots"), 60.0).load()
 
 
 def test_missing_and_wrong_model_files_are_named(tmp_path: Path) -> None:
