@@ -18,13 +18,11 @@ import onnx
 import onnxruntime
 
 from benchmarks.media_sets import RICH_MEDIA
-from export.conversion import CALIBRATION_ROWS, GOLDEN, find_spec, in_precision, parity
-from export.int8 import all_int8
+from export.conversion import GOLDEN, find_spec, in_precision, parity
 from export.precisions import simplified
-from export.samples import feeds, frames_of
 from export.weights import weights_of
 from model_zoo.engines.build import Aim, build, library
-from model_zoo.errors import ReelwardenError, WeightsError
+from model_zoo.errors import ReelwardenError
 from model_zoo.manifest import ModelSpec, domains, load
 from model_zoo.precisions import Precision
 from serve.backends.place import Source
@@ -50,7 +48,7 @@ def check(spec: ModelSpec) -> dict[str, Any]:
     plain = simplified(weights_of(spec))
     found: dict[str, Any] = {"model": f"{spec.domain}/{spec.name}"}
     for precision in PRECISIONS:
-        model = converted(spec, plain, precision)
+        model = in_precision(spec, plain, precision, calibration(spec))
         content = served(spec, model, precision)
         engines = {}
         for sm in CAPABILITIES:
@@ -65,15 +63,6 @@ def check(spec: ModelSpec) -> dict[str, Any]:
             found[precision]["parity"] = {**report.model_dump(), "passed": report.passed}
         print(spec.name, precision, engines, found[precision].get("parity", {}).get("moved"), flush=True)
     return found
-
-
-def converted(spec: ModelSpec, plain: onnx.ModelProto, precision: Precision) -> onnx.ModelProto:
-    """Return what export writes; a network that bears no INT8, which is not written, all in INT8 to be built."""
-    try:
-        return in_precision(spec, plain, precision, calibration(spec))
-    except WeightsError as error:
-        print(error)
-        return all_int8(plain, feeds(spec, frames_of(calibration(spec), spec, CALIBRATION_ROWS)))
 
 
 def calibration(spec: ModelSpec) -> Path:

@@ -11,6 +11,7 @@ import onnx
 
 from export.entry import derived, write_entry
 from export.int8 import as_int8, in_int8
+from export.left_out import Bounds
 from export.parity import Parity, compare
 from export.precisions import as_fp16, feeder, float_biases, simplified
 from export.samples import Rows, feeds, frames_of
@@ -58,9 +59,7 @@ def in_precision(
     """Return the simplified model in another precision; INT8 is fitted to so many rows of a folder."""
     if precision == "fp16":
         return as_fp16(plain)
-    if precision == "int8":
-        return _int8(spec, plain, frames_of(calibration, spec, most_rows))
-    return plain
+    return _int8(spec, plain, frames_of(calibration, spec, most_rows)) if precision == "int8" else plain
 
 
 def _int8(spec: ModelSpec, plain: onnx.ModelProto, rows: Rows) -> onnx.ModelProto:
@@ -73,10 +72,7 @@ def _int8(spec: ModelSpec, plain: onnx.ModelProto, rows: Rows) -> onnx.ModelProt
     def moved(model: onnx.ModelProto) -> float:
         return compare(spec, "int8", rows, wanted, feeder(model)(fed)).moved
 
-    try:
-        converted = as_int8(plain, fed, moved, FITTED_SHARE * spec.precisions["int8"].tolerance)
-    except WeightsError as error:
-        raise WeightsError(f"{spec.name}: {error}") from error
+    converted = as_int8(plain, fed, Bounds(moved, FITTED_SHARE * spec.precisions["int8"].tolerance))
     if not float_biases(converted):
         raise WeightsError(f"{spec.name}: the INT8 file has 32-bit biases, which TensorRT refuses")
     return converted

@@ -3,51 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import onnx
 import onnx.version_converter
 
-from export.precisions import COMPUTING, as_fp16, feeder
-from model_zoo.errors import WeightsError
+from export.left_out import Bounds, fewest_left_out, noise_of
+from export.precisions import COMPUTING, as_fp16, named
 from model_zoo.qdq import mark
 from model_zoo.values import Tensor, Tensors
 
 OPERATORS = ["Conv", "MatMul", "Gemm"]  # ONNX Runtime's quantizer brings no LSTM or GRU to INT8
 LEAST_OPSET = 19  # the first whose Q/DQ nodes take float16
-RANKING_ROWS = 8  # on which one operator at a time is tried
 
 Quantize = Callable[[Collection[str]], onnx.ModelProto]
 
 
-def as_int8(
-    model: onnx.ModelProto, fed: Tensors, moved: Callable[[onnx.ModelProto], float], allowed: float
-) -> onnx.ModelProto:
-    """Return the model with as many heavy operators in INT8 as leave `moved(model)` at `allowed` or less.
-
-    Calibrated on the rows (N, ...) of `fed`. Where not all can be, those whose quantization adds most noise to the
-    outputs are left out, as few as will do (found by halving). Raises WeightsError where not one can be.
-    """
+def as_int8(model: onnx.ModelProto, fed: Tensors, bounds: Bounds) -> onnx.ModelProto:
+    """Return the model with as many heavy operators in INT8 as its bounds allow, fitted to rows (N, ...) of `fed`."""
     with calibrated(model, fed) as (names, quantize):
-        whole = as_fp16(quantize(()))
-        if moved(whole) <= allowed:
-            return whole
-        worst = _ranked(model, names, quantize, {name: rows[:RANKING_ROWS] for name, rows in fed.items()})
-        found, too_few, enough = None, 0, len(worst)
-        while enough - too_few > 1:
-            left_out = (too_few + enough) // 2
-            tried = as_fp16(quantize(worst[:left_out]))
-            if moved(tried) <= allowed:
-                found, enough = tried, left_out
-            else:
-                too_few = left_out
-    if found is None:
-        raise WeightsError(f"none of its {len(names)} heavy operators can be INT8 without moving it too far")
-    return found
+        noise = noise_of(model, fed, lambda name: quantize([other for other in names if other != name]))
+        return fewest_left_out(names, lambda left_out: as_fp16(quantize(left_out)), noise, bounds)
 
 
 def in_int8(model: onnx.ModelProto) -> tuple[int, int]:
@@ -55,12 +34,6 @@ def in_int8(model: onnx.ModelProto) -> tuple[int, int]:
     makers = {name: node.op_type for node in model.graph.node for name in node.output}
     heavy = [node for node in model.graph.node if node.op_type in COMPUTING]
     return sum(makers.get(node.input[0]) == "DequantizeLinear" for node in heavy), len(heavy)
-
-
-def all_int8(model: onnx.ModelProto, fed: Tensors) -> onnx.ModelProto:
-    """Return the model with every heavy operator in INT8, however far that moves it."""
-    with calibrated(model, fed) as (_, quantize):
-        return as_fp16(quantize(()))
 
 
 @contextmanager
@@ -86,7 +59,7 @@ def calibrated(model: onnx.ModelProto, fed: Tensors) -> Iterator[tuple[list[str]
     logging.getLogger().setLevel(logging.ERROR)  # it advises what was done a line before
     with TemporaryDirectory(prefix="reelwarden-") as folder:
         plain, ready, done = (Path(folder, f"{name}.onnx") for name in ("plain", "ready", "done"))
-        onnx.save(_named(_of_opset(model)), plain)
+        onnx.save(named(_of_opset(model)), plain)
         quant_pre_process(plain, ready, skip_symbolic_shape=True, skip_optimization=True)
 
         def quantize(left_out: Collection[str]) -> onnx.ModelProto:
@@ -120,25 +93,3 @@ def calibrated(model: onnx.ModelProto, fed: Tensors) -> Iterator[tuple[list[str]
 def _of_opset(model: onnx.ModelProto) -> onnx.ModelProto:
     opset = next(one.version for one in model.opset_import if one.domain in ("", "ai.onnx"))
     return model if opset >= LEAST_OPSET else onnx.version_converter.convert_version(model, LEAST_OPSET)
-
-
-def _named(model: onnx.ModelProto) -> onnx.ModelProto:
-    for number, node in enumerate(model.graph.node):
-        node.name = node.name or f"{node.op_type}_{number}"
-    return model
-
-
-def _ranked(model: onnx.ModelProto, names: Sequence[str], quantize: Quantize, fed: Tensors) -> list[str]:
-    """Sort operators by the noise that quantizing each alone adds to the outputs, most first."""
-    wanted = feeder(model)(fed)
-    noise = {}
-    for name in names:
-        got = feeder(quantize([other for other in names if other != name]))(fed)
-        noise[name] = sum(_noise(wanted[key], got[key]) for key in wanted)
-    return sorted(names, key=lambda name: -noise[name])
-
-
-def _noise(wanted: Tensor, got: Tensor) -> float:
-    """Return the power of the difference as a share of the signal's."""
-    signal = wanted.astype(np.float64)
-    return float(np.square(signal - got).sum() / max(np.square(signal).sum(), 1e-12))

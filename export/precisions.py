@@ -47,13 +47,19 @@ def as_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
-    named = onnx.ModelProto()
-    named.CopyFrom(model)
-    for number, node in enumerate(named.graph.node):
-        node.name = node.name or f"{node.op_type}_{number}"
-    kept = sorted(_light_ends(named))
-    converted: onnx.ModelProto = convert_float_to_float16(named, keep_io_types=True, node_block_list=kept)
+    known = named(model)
+    kept = sorted(_light_ends(known))
+    converted: onnx.ModelProto = convert_float_to_float16(known, keep_io_types=True, node_block_list=kept)
     return converted
+
+
+def named(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy whose nodes all have names, the same ones each time."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for number, node in enumerate(copy.graph.node):
+        node.name = node.name or f"{node.op_type}_{number}"
+    return copy
 
 
 def runner(model: onnx.ModelProto) -> Callable[[str, Tensor], dict[str, Tensor]]:

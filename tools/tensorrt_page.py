@@ -23,10 +23,9 @@ is that parser and builder take the files; **no engine has run**. For serving, T
 """
 
 NOTES = """
-A precision in brackets is not written: it moves further than the manifest allows, or would leave nothing in INT8; its
-engines above are of the whole network in INT8. Boxes are those that are lost or new, of all. Convolutions, matrix
-products and recurrent cells are heavy; where few of them are in INT8, it gains little over fp16. `whisper_base` runs in
-CTranslate2, which brings its weights to int8 or float16 itself.
+A precision in brackets is not written: it moves further than the manifest allows. Boxes are those that are lost or
+new, of all. Convolutions, matrix products and recurrent cells are heavy; where few of them are in INT8, it gains little
+over fp16. `whisper_base` runs in CTranslate2, which brings its weights to int8 or float16 itself.
 """
 
 

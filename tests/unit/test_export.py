@@ -109,16 +109,6 @@ def test_int8_is_served_as_it_was_compared(spec: ModelSpec, tmp_path: Path, monk
     np.testing.assert_allclose(scores, runner(simplified(weights))("pixels", rows.pixels)["scores"], atol=0.05)
 
 
-def test_a_network_that_bears_no_int8_is_refused_by_name(
-    spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("export.conversion.FITTED_SHARE", 0.0)
-    code = main(["transcription/speaker_ge2e", "--to", "int8", "--calibration-rows", "2", "--out", str(tmp_path)])
-    assert code == WeightsError.exit_code
-    assert "speaker_ge2e: none of its 3 heavy operators can be INT8" in capsys.readouterr().err
-    assert not list(tmp_path.glob("*.onnx"))
-
-
 def test_int8_files_have_float_biases_which_is_what_tensorrt_takes(spec: ModelSpec, plain: onnx.ModelProto) -> None:
     quantized = in_precision(spec, plain, "int8", GOLDEN, most_rows=2)
     assert float_biases(quantized)
