@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from model_zoo.report import NO_PICTURE, NO_SOUND, Grade, Report, Segment
+from model_zoo.report import NO_PICTURE, NO_SOUND, Report, Segment
 from model_zoo.severity import severities
 from model_zoo.verdict import Decision, NotCovered, Reason, Verdict
 from model_zoo.vocabulary import Known, Vocabulary
 from serve.policy.load import NamedPolicy
-from serve.policy.rules import DomainRules, Hints, Policy, Rule
+from serve.policy.rules import DomainRules, Policy, Rule
+from serve.policy.uncovered import EVERY_LABEL, why_not_covered
 
 DECISIONS: tuple[Decision, ...] = get_args(Decision)  # from mild to severe
-EVERY_LABEL = "every label"  # of a domain that did not run
 Kind = Literal["segment", "error", "incomplete", "not covered"]
 
 
@@ -164,11 +164,17 @@ def _not_covered(report: Report, named: NamedPolicy) -> Iterator[tuple[NotCovere
     for domain, rules in named.policy.domains.items():
         if domain in failed:
             continue
-        relied = _relied_on(rules, named.vocabularies.get(domain, {}))
-        for label, rule in relied.items() if domain in report.domains else [(EVERY_LABEL, _strictest(relied))]:
-            why = _why_not_covered(report, domain, label, rules.hints or named.policy.hints)
+        vocabulary = named.vocabularies.get(domain, {})
+        relied = {
+            label: rule.on_not_covered or rules.on_not_covered or named.policy.on_not_covered
+            for label, rule in _relied_on(rules, vocabulary).items()
+        }
+        if domain not in report.domains:
+            own = rules.on_not_covered or named.policy.on_not_covered
+            relied = {EVERY_LABEL: severest(relied.values()) if relied else own}
+        for label, decision in relied.items():
+            why = why_not_covered(report, domain, label, vocabulary, rules.hints or named.policy.hints)
             if why and why not in (NO_PICTURE, NO_SOUND):  # what the media cannot show needs no looking for
-                decision = rule.on_not_covered or rules.on_not_covered or named.policy.on_not_covered
                 words = f"{domain}.on_not_covered: {decision}"
                 reason = _whole(report, decision, "not covered", words, domain, label)
                 yield NotCovered(domain=domain, label=label, reason=why), reason
@@ -176,35 +182,12 @@ def _not_covered(report: Report, named: NamedPolicy) -> Iterator[tuple[NotCovere
 
 def _relied_on(rules: DomainRules, vocabulary: Vocabulary) -> dict[str, Rule]:
     """Return the labels that can decide: those that are named, and those that have the rule of a level or of any."""
-    named = {label: rule for label, rule in rules.labels.items() if rule.decides}
-    for label in vocabulary:
+    relied = {label: rule for label, rule in rules.labels.items() if rule.decides}
+    for label in vocabulary or (EVERY_LABEL,):  # without a list of them, levels and any are about every one
         place, rule = _rule_for(label, rules, vocabulary)
         if rule is not None and rule.decides and not place.startswith("labels."):
-            named[label] = rule
-    return named
-
-
-def _strictest(relied: Mapping[str, Rule]) -> Rule:
-    """Return the rule that says the severest of labels nobody looked for."""
-    said = [rule for rule in relied.values() if rule.on_not_covered]
-    return max(said, key=lambda rule: DECISIONS.index(rule.on_not_covered or "allow"), default=Rule())
-
-
-def _why_not_covered(report: Report, domain: str, label: str, hints: Hints) -> str:
-    """Return why the report cannot speak for a label; nothing where it can."""
-    if domain not in report.domains:
-        return "the domain did not run"
-    coverage = report.domains[domain].coverage
-    own = [entry for entry in coverage if entry.label == label]
-    about = own or coverage  # a domain with a closed list of labels has one entry for all of them
-    grades = {entry.grade for entry in about}
-    if grades == {"not covered"}:
-        return about[0].reason or "no model covers it"
-    return "only weak evidence covers it, and hints are ignored" if hints == "ignore" and _is_weak(grades) else ""
-
-
-def _is_weak(grades: set[Grade]) -> bool:
-    return bool(grades) and grades <= {"weak evidence", "not covered"}
+            relied[label] = rule
+    return relied
 
 
 def _whole(report: Report, decision: Decision, kind: Kind, rule: str, domain: str, label: str) -> Reason:
