@@ -11,6 +11,7 @@ from model_zoo.severity import severities
 from model_zoo.verdict import Decision, NotCovered, Reason, Verdict
 from model_zoo.vocabulary import Known, Vocabulary
 from serve.policy.load import NamedPolicy
+from serve.policy.nested import Rest, named_for, rests
 from serve.policy.rules import DomainRules, Policy, Rule
 from serve.policy.uncovered import EVERY_LABEL, why_not_covered
 
@@ -23,11 +24,12 @@ class Judged:
     """What the policy says of one segment, and why."""
 
     domain: str
-    segment: Segment
+    segment: Segment  # with the confidence and the status that count
     decision: Decision
     rule: str  # in words, as the policy writes it
     threshold: float | None  # that was reached
     why_not: str  # why a segment with a rule is allowed all the same; empty where it is not
+    without: tuple[str, ...]  # the labels below it that nearer rules decide, and that do not count here
 
 
 def verdict_of(report: Report, named: NamedPolicy | None) -> Verdict | None:
@@ -67,37 +69,38 @@ def judge(report: Report, named: NamedPolicy) -> Iterator[Judged]:
         if domain not in report.domains:
             continue
         vocabulary = named.vocabularies.get(domain, {})
-        for segment in report.domains[domain].segments:
-            place, rule = _rule_for(segment.label, rules, vocabulary)
+        for rest in rests(report.domains[domain].segments, rules, vocabulary):
+            place, rule = _rule_for(rest.segment.label, rules, vocabulary)
             if rule is not None:
-                yield _judged(report, named.policy, domain, segment, place, rule)
+                yield _judged(report, named.policy, domain, rest, place, rule)
 
 
 def _rule_for(label: str, rules: DomainRules, vocabulary: Vocabulary) -> tuple[str, Rule | None]:
     """Return where the nearest rule stands, and it: the label's own, its parents', its level's, that of any label."""
-    name: str | None = label
-    while name is not None:
-        if name in rules.labels:
-            return f"labels.{name}", rules.labels[name]
-        name = vocabulary.get(name, Known()).parent
+    name = named_for(label, rules, vocabulary)
+    if name is not None:
+        return f"labels.{name}", rules.labels[name]
     level = vocabulary.get(label, Known()).level
     if level in rules.levels:
         return f"levels.{level}", rules.levels[level]
     return "any", rules.any
 
 
-def _judged(report: Report, policy: Policy, domain: str, segment: Segment, place: str, rule: Rule) -> Judged:
-    decision, threshold, why_not = _outcome(report, policy, policy.domains[domain], segment, rule)
+def _judged(report: Report, policy: Policy, domain: str, rest: Rest, place: str, rule: Rule) -> Judged:
+    decision, threshold, why_not = _outcome(report, policy, policy.domains[domain], rest, rule)
     words = f"{domain}.{place}: {_words(rule)}"
-    return Judged(domain, segment, decision, words, threshold, why_not)
+    return Judged(domain, rest.segment, decision, words, threshold, why_not, rest.without)
 
 
 def _outcome(
-    report: Report, policy: Policy, rules: DomainRules, segment: Segment, rule: Rule
+    report: Report, policy: Policy, rules: DomainRules, rest: Rest, rule: Rule
 ) -> tuple[Decision, float | None, str]:
     """Return decision, reached threshold and the reason of an allowance."""
     if not rule.decides:
         return "allow", None, "the rule allows it"
+    if rest.is_empty:
+        return "allow", None, "nothing else was seen"
+    segment = rest.segment
     hint = segment.status == "hint"
     if hint and (rules.hints or policy.hints) == "ignore":
         return "allow", None, "a hint (weak evidence), and hints are ignored"

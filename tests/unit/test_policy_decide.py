@@ -266,7 +266,7 @@ def test_the_default_policy_blocks_and_reviews_what_its_page_says() -> None:
     verdict = decide(sure, default())
     assert verdict.decision == "block"
     assert ("insult", "review") in caught(verdict)
-    kissing = report(moderation=moderation(finding("Kissing on the Lips", 1, 9, 0.99)))
+    kissing = report(moderation=moderation(*with_parents("Kissing on the Lips", 1, 9, 0.99)))
     assert decide(kissing, default()).decision == "allow"
 
 
