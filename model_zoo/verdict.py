@@ -26,7 +26,9 @@ class Reason(ReportModel):
     label: str = Field(description="of the segment; else the type of the error, or the label nobody looked for")
     start_seconds: float
     end_seconds: float
-    confidence: float = Field(description="the segment's peak; 1 where there is no segment")
+    confidence: float = Field(
+        description="the segment's peak, or what nearer rules leave of it; 1 where there is no segment"
+    )
     threshold: float | None = None
     item: Item = None
     item_id: ItemId = None

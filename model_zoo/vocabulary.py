@@ -13,6 +13,9 @@ from model_zoo.toxicity.schema import LABELS
 
 OWN_NAMESPACE = "x:"  # labels of this project, beside the names of others; any domain may report them
 
+# domain -> the entries of its coverage that speak for a name nobody could foresee; the first that a report has counts
+NAMES: Mapping[str, tuple[str, ...]] = {"faces": ("name", "person")}  # reports of earlier versions lack `name`
+
 
 @dataclass(frozen=True, slots=True)
 class Known:

@@ -86,7 +86,8 @@ def _line(judged: Judged, rejection: ReviewedSegment | None) -> str:
     segment = judged.segment
     item = getattr(segment, "item", None)
     when = f"{segment.start_seconds:.2f}-{segment.end_seconds:.2f} s" if item is None else f"item {item}"
-    why = f"; {judged.why_not}" if judged.why_not else ""
+    why = f"; left to nearer rules: {', '.join(judged.without)}" if judged.without else ""
+    why += f"; {judged.why_not}" if judged.why_not else ""
     if rejection:
         why += f"; rejected by the reviewer{rejection.note and f': {rejection.note}'}"
     what = f"{judged.domain} {segment.label} {when} at {segment.peak_confidence:.2f}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_zoo.domain import Domain, Start, Summary
+from model_zoo.domain import Domain, Options, Start, Summary
 from model_zoo.faces.detection import LABEL, faces_of_inputs
 from model_zoo.faces.detectors import DETECTORS
 from model_zoo.faces.embedders import embedder_of
@@ -45,16 +45,21 @@ def summarize(summary: Summary) -> FacesPart:
         recognisable_faces=sum(quality.recognisable for sighting in seen for quality in sighting.qualities),
         biometrics=summary.options.biometrics,
         gallery=gallery.facts() if gallery else None,
-        coverage=_coverage(summary.models[ROLE], summary.models[EMBEDDER], summary.options.biometrics),
+        coverage=_coverage(summary.models[ROLE], summary.models[EMBEDDER], summary.options),
     )
 
 
-def _coverage(detector: ModelSpec, embedder: ModelSpec, biometrics: bool) -> list[Coverage]:
+def _coverage(detector: ModelSpec, embedder: ModelSpec, options: Options) -> list[Coverage]:
     faces = Coverage(label=LABEL, grade="trained detector", source=f"faces/{detector.name}")
-    if not biometrics:
-        return [faces, Coverage(label="person", grade="not covered", reason="biometrics are switched off")]
-    reason = "faces that are alike enough; not proof of who somebody is"
-    return [faces, Coverage(label="person", grade="trained classifier", source=f"faces/{embedder.name}", reason=reason)]
+    if not options.biometrics:
+        off = "biometrics are switched off"
+        return [faces, *(Coverage(label=label, grade="not covered", reason=off) for label in ("person", "name"))]
+    source, reason = f"faces/{embedder.name}", "faces that are alike enough; not proof of who somebody is"
+    persons = Coverage(label="person", grade="trained classifier", source=source, reason=reason)
+    if options.gallery is None:
+        return [faces, persons, Coverage(label="name", grade="not covered", reason="no gallery was given")]
+    known = "the people of the gallery, nobody else"
+    return [faces, persons, Coverage(label="name", grade="trained classifier", source=source, reason=known)]
 
 
 DOMAIN = Domain(

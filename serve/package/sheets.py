@@ -8,7 +8,7 @@ import numpy as np
 
 from serve.decode.canvas import Picture
 from serve.jpeg import blurred, decode, encode, scaled
-from serve.review.findings import Stretch
+from serve.overlaps import Stretch
 from serve.stills import Still
 
 THUMBNAIL_SIDE = 320  # pixels of the longer side

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from model_zoo.report import NO_PICTURE, NO_SOUND, Grade, Report, Segment
+from model_zoo.report import NO_PICTURE, NO_SOUND, Report, Segment
 from model_zoo.severity import severities
 from model_zoo.verdict import Decision, NotCovered, Reason, Verdict
 from model_zoo.vocabulary import Known, Vocabulary
 from serve.policy.load import NamedPolicy
-from serve.policy.rules import DomainRules, Hints, Policy, Rule
+from serve.policy.nested import Rest, named_for, rests
+from serve.policy.rules import DomainRules, Policy, Rule
+from serve.policy.uncovered import EVERY_LABEL, why_not_covered
 
 DECISIONS: tuple[Decision, ...] = get_args(Decision)  # from mild to severe
-EVERY_LABEL = "every label"  # of a domain that did not run
 Kind = Literal["segment", "error", "incomplete", "not covered"]
 
 
@@ -23,11 +24,12 @@ class Judged:
     """What the policy says of one segment, and why."""
 
     domain: str
-    segment: Segment
+    segment: Segment  # with the confidence and the status that count
     decision: Decision
     rule: str  # in words, as the policy writes it
     threshold: float | None  # that was reached
     why_not: str  # why a segment with a rule is allowed all the same; empty where it is not
+    without: tuple[str, ...]  # the labels below it that nearer rules decide, and that do not count here
 
 
 def verdict_of(report: Report, named: NamedPolicy | None) -> Verdict | None:
@@ -67,37 +69,38 @@ def judge(report: Report, named: NamedPolicy) -> Iterator[Judged]:
         if domain not in report.domains:
             continue
         vocabulary = named.vocabularies.get(domain, {})
-        for segment in report.domains[domain].segments:
-            place, rule = _rule_for(segment.label, rules, vocabulary)
+        for rest in rests(report.domains[domain].segments, rules, vocabulary):
+            place, rule = _rule_for(rest.segment.label, rules, vocabulary)
             if rule is not None:
-                yield _judged(report, named.policy, domain, segment, place, rule)
+                yield _judged(report, named.policy, domain, rest, place, rule)
 
 
 def _rule_for(label: str, rules: DomainRules, vocabulary: Vocabulary) -> tuple[str, Rule | None]:
     """Return where the nearest rule stands, and it: the label's own, its parents', its level's, that of any label."""
-    name: str | None = label
-    while name is not None:
-        if name in rules.labels:
-            return f"labels.{name}", rules.labels[name]
-        name = vocabulary.get(name, Known()).parent
+    name = named_for(label, rules, vocabulary)
+    if name is not None:
+        return f"labels.{name}", rules.labels[name]
     level = vocabulary.get(label, Known()).level
     if level in rules.levels:
         return f"levels.{level}", rules.levels[level]
     return "any", rules.any
 
 
-def _judged(report: Report, policy: Policy, domain: str, segment: Segment, place: str, rule: Rule) -> Judged:
-    decision, threshold, why_not = _outcome(report, policy, policy.domains[domain], segment, rule)
+def _judged(report: Report, policy: Policy, domain: str, rest: Rest, place: str, rule: Rule) -> Judged:
+    decision, threshold, why_not = _outcome(report, policy, policy.domains[domain], rest, rule)
     words = f"{domain}.{place}: {_words(rule)}"
-    return Judged(domain, segment, decision, words, threshold, why_not)
+    return Judged(domain, rest.segment, decision, words, threshold, why_not, rest.without)
 
 
 def _outcome(
-    report: Report, policy: Policy, rules: DomainRules, segment: Segment, rule: Rule
+    report: Report, policy: Policy, rules: DomainRules, rest: Rest, rule: Rule
 ) -> tuple[Decision, float | None, str]:
     """Return decision, reached threshold and the reason of an allowance."""
     if not rule.decides:
         return "allow", None, "the rule allows it"
+    if rest.is_empty:
+        return "allow", None, "nothing else was seen"
+    segment = rest.segment
     hint = segment.status == "hint"
     if hint and (rules.hints or policy.hints) == "ignore":
         return "allow", None, "a hint (weak evidence), and hints are ignored"
@@ -164,11 +167,17 @@ def _not_covered(report: Report, named: NamedPolicy) -> Iterator[tuple[NotCovere
     for domain, rules in named.policy.domains.items():
         if domain in failed:
             continue
-        relied = _relied_on(rules, named.vocabularies.get(domain, {}))
-        for label, rule in relied.items() if domain in report.domains else [(EVERY_LABEL, _strictest(relied))]:
-            why = _why_not_covered(report, domain, label, rules.hints or named.policy.hints)
+        vocabulary = named.vocabularies.get(domain, {})
+        relied = {
+            label: rule.on_not_covered or rules.on_not_covered or named.policy.on_not_covered
+            for label, rule in _relied_on(rules, vocabulary).items()
+        }
+        if domain not in report.domains:
+            own = rules.on_not_covered or named.policy.on_not_covered
+            relied = {EVERY_LABEL: severest(relied.values()) if relied else own}
+        for label, decision in relied.items():
+            why = why_not_covered(report, domain, label, vocabulary, rules.hints or named.policy.hints)
             if why and why not in (NO_PICTURE, NO_SOUND):  # what the media cannot show needs no looking for
-                decision = rule.on_not_covered or rules.on_not_covered or named.policy.on_not_covered
                 words = f"{domain}.on_not_covered: {decision}"
                 reason = _whole(report, decision, "not covered", words, domain, label)
                 yield NotCovered(domain=domain, label=label, reason=why), reason
@@ -176,35 +185,12 @@ def _not_covered(report: Report, named: NamedPolicy) -> Iterator[tuple[NotCovere
 
 def _relied_on(rules: DomainRules, vocabulary: Vocabulary) -> dict[str, Rule]:
     """Return the labels that can decide: those that are named, and those that have the rule of a level or of any."""
-    named = {label: rule for label, rule in rules.labels.items() if rule.decides}
-    for label in vocabulary:
+    relied = {label: rule for label, rule in rules.labels.items() if rule.decides}
+    for label in vocabulary or (EVERY_LABEL,):  # without a list of them, levels and any are about every one
         place, rule = _rule_for(label, rules, vocabulary)
         if rule is not None and rule.decides and not place.startswith("labels."):
-            named[label] = rule
-    return named
-
-
-def _strictest(relied: Mapping[str, Rule]) -> Rule:
-    """Return the rule that says the severest of labels nobody looked for."""
-    said = [rule for rule in relied.values() if rule.on_not_covered]
-    return max(said, key=lambda rule: DECISIONS.index(rule.on_not_covered or "allow"), default=Rule())
-
-
-def _why_not_covered(report: Report, domain: str, label: str, hints: Hints) -> str:
-    """Return why the report cannot speak for a label; nothing where it can."""
-    if domain not in report.domains:
-        return "the domain did not run"
-    coverage = report.domains[domain].coverage
-    own = [entry for entry in coverage if entry.label == label]
-    about = own or coverage  # a domain with a closed list of labels has one entry for all of them
-    grades = {entry.grade for entry in about}
-    if grades == {"not covered"}:
-        return about[0].reason or "no model covers it"
-    return "only weak evidence covers it, and hints are ignored" if hints == "ignore" and _is_weak(grades) else ""
-
-
-def _is_weak(grades: set[Grade]) -> bool:
-    return bool(grades) and grades <= {"weak evidence", "not covered"}
+            relied[label] = rule
+    return relied
 
 
 def _whole(report: Report, decision: Decision, kind: Kind, rule: str, domain: str, label: str) -> Reason:

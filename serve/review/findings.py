@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, get_args
 
 from model_zoo.moderation.schema import ModerationPart, ModerationSegment
-from model_zoo.report import Report, Segment
-from model_zoo.toxicity.schema import OVERALL, ToxicityPart, ToxicitySegment
-from model_zoo.verdict import Decision, Reason
+from model_zoo.report import Report, Segment, Status
+from model_zoo.toxicity.schema import OVERALL, ToxicityPart
+from model_zoo.verdict import Decision
+from serve.overlaps import Stretch, covers, joined
 from serve.review.parts import part_of
 
 Key = tuple[str, str, float, float, int]  # domain, label, start and end in seconds, item or -1
-Stretch = tuple[float, float]  # start and end in seconds
 
 # the domains whose every segment says that something may be wrong
 FLAGGING = ("moderation", "toxicity")
+
+STATUSES: tuple[Status, ...] = get_args(Status)  # the surer first
+Covered = Mapping[tuple[Hashable, Status], Sequence[Stretch]]  # when something at least so sure says more, by place
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +86,10 @@ def findings(report: Report) -> list[Finding]:
     # of two that only differ in their origin, the one that can be seen stands for both
     flagged = sorted((*_moderation(report), *_toxicity(report)), key=lambda finding: finding.is_seen)
     found = {finding.key: finding for finding in flagged}
+    others = _decisive(report)
     for reason in report.verdict.reasons if report.verdict else []:
-        if reason.kind != "segment":
-            continue
         key = key_of(reason.domain, reason)
-        finding = found.get(key) or _named_by(reason, report)
+        finding = (found.get(key) or others.get(key)) if reason.kind == "segment" else None
         if finding is not None:
             found[key] = replace(finding, verdict=reason.decision, rule=reason.rule)
     return sorted(found.values(), key=lambda finding: (finding.start_seconds, finding.end_seconds, finding.key))
@@ -95,12 +98,18 @@ def findings(report: Report) -> list[Finding]:
 def veiled(report: Report) -> list[Stretch]:
     """Return the stretches whose picture is hidden until somebody asks for it, in time order, none overlapping.
 
-    A sample speaks for the time up to its neighbours, so that a stretch reaches one interval further at both ends.
-    What was not analyzed is hidden, and everything where a domain that flags has failed: nothing is known of it.
+    Every flagged segment hides, also one that says less than another and is no finding. A sample speaks for the time
+    up to its neighbours, so that a stretch reaches one interval further at both ends. What was not analyzed is hidden,
+    and everything where a domain that flags has failed: nothing is known of it.
     """
+    flagged = [
+        *(_finding("moderation", segment) for segment in part_of(report, "moderation", ModerationPart).segments),
+        *(_finding("toxicity", segment) for segment in part_of(report, "toxicity", ToxicityPart).segments),
+        *(finding for finding in _decisive(report).values() if finding.domain not in FLAGGING),
+    ]
     hidden = [
         (max(0.0, finding.start_seconds - finding.sample_seconds), finding.end_seconds + finding.sample_seconds)
-        for finding in findings(report)
+        for finding in flagged
         if finding.is_seen
     ]
     beyond = length_seconds(report) + 1.0
@@ -108,13 +117,7 @@ def veiled(report: Report) -> list[Stretch]:
         hidden.append((0.0, beyond))
     elif report.decode.truncated or any(error.domain is None for error in report.errors):
         hidden.append((report.decode.analyzed_seconds, beyond))
-    joined: list[Stretch] = []
-    for start, end in sorted(hidden):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
-        else:
-            joined.append((start, end))
-    return joined
+    return joined(hidden)
 
 
 def length_seconds(report: Report) -> float:
@@ -127,9 +130,10 @@ def length_seconds(report: Report) -> float:
 def _moderation(report: Report) -> Iterator[Finding]:
     segments = part_of(report, "moderation", ModerationPart).segments
     parents = {segment.label: segment.parent for segment in segments}
+    children = _covered((segment.parent, segment) for segment in segments)
     for segment in segments:
-        if any(other.parent == segment.label and _overlap(segment, other) for other in segments):
-            continue  # the label below it says more
+        if _says_less(segment, segment.label, children):
+            continue
         evidence = tuple(
             f"{item.source}: {item.label} {item.confidence:.2f} ({item.grade})" for item in segment.evidence
         )
@@ -138,25 +142,36 @@ def _moderation(report: Report) -> Iterator[Finding]:
 
 def _toxicity(report: Report) -> Iterator[Finding]:
     segments = part_of(report, "toxicity", ToxicityPart).segments
+    keys = _covered(((segment.origin, segment.item), segment) for segment in segments if segment.label != OVERALL)
     for segment in segments:
-        if segment.label == OVERALL and any(_says_more(other, segment) for other in segments):
-            continue
-        yield _finding("toxicity", segment)
+        if segment.label != OVERALL or not _says_less(segment, (segment.origin, segment.item), keys):
+            yield _finding("toxicity", segment)
 
 
-def _says_more(one: ToxicitySegment, overall: ToxicitySegment) -> bool:
-    """Say whether a segment of a single key tells why a text is toxic as a whole."""
-    same = (one.origin, one.item) == (overall.origin, overall.item)
-    return same and one.label != OVERALL and one.status == "finding" and _overlap(one, overall)
+def _covered(placed: Iterable[tuple[Hashable, Segment]]) -> Covered:
+    stretches: dict[tuple[Hashable, Status], list[Stretch]] = defaultdict(list)
+    for place, segment in placed:
+        for status in STATUSES[STATUSES.index(segment.status) :]:
+            stretches[place, status].append((segment.start_seconds, segment.end_seconds))
+    return {place: joined(several) for place, several in stretches.items()}
 
 
-def _named_by(reason: Reason, report: Report) -> Finding | None:
-    """Find the segment of any domain that a reason names; None where the report has none like it."""
-    part = report.domains.get(reason.domain)
-    for segment in part.segments if part else []:
-        if key_of(reason.domain, segment) == key_of(reason.domain, reason):
-            return _finding(reason.domain, segment)
-    return None
+def _says_less(segment: Segment, place: Hashable, covered: Covered) -> bool:
+    """Say whether more precise segments tell all of it: at every time, and of a finding no mere hints."""
+    return covers(covered.get((place, segment.status), ()), segment.start_seconds, segment.end_seconds)
+
+
+def _decisive(report: Report) -> dict[Key, Finding]:
+    """Return the segments of any domain that the verdict rests on."""
+    reasons = [reason for reason in report.verdict.reasons if reason.kind == "segment"] if report.verdict else []
+    keys = {key_of(reason.domain, reason) for reason in reasons}
+    found: dict[Key, Finding] = {}
+    for domain in {reason.domain: None for reason in reasons if reason.domain in report.domains}:
+        for segment in report.domains[domain].segments:
+            key = key_of(domain, segment)
+            if key in keys and key not in found:
+                found[key] = _finding(domain, segment)
+    return found
 
 
 def _finding(domain: str, segment: Segment) -> Finding:
@@ -182,9 +197,3 @@ def _path(segment: ModerationSegment, parents: dict[str, str | None]) -> tuple[s
         above.insert(0, label)
         label = parents.get(label)
     return tuple(above)
-
-
-def _overlap(one: Segment, other: Segment) -> bool:
-    return (one.start_seconds < other.end_seconds and other.start_seconds < one.end_seconds) or (
-        one.start_seconds == other.start_seconds
-    )

@@ -40,8 +40,9 @@ def label_studio_config(report: Report) -> str:
     """Return the labelling configuration, as XML, for tasks of the kind and with the labels of this report."""
     kind = _kind(report)
     view = ElementTree.Element("View")
-    labels = sorted({finding.label for finding in findings(report)}) or [NOTHING_FOUND]
-    boxes = sorted({overlay.label for overlay in _flagged_boxes(report)})
+    found = findings(report)
+    labels = sorted({finding.label for finding in found}) or [NOTHING_FOUND]
+    boxes = sorted({overlay.label for overlay in _flagged_boxes(report, found)})
     if kind == "video":
         rate = f"{_frame_rate(report):g}"
         ElementTree.SubElement(view, "Video", {"name": "video", "value": "$video", "frameRate": rate, "muted": "true"})
@@ -89,11 +90,11 @@ def _video_results(report: Report, found: Sequence[Finding]) -> list[dict[str, A
         }
         for number, finding in enumerate(found)
     ]
-    return stretches + [_rectangle(number, item, report) for number, item in enumerate(_flagged_boxes(report))]
+    boxes, length = _flagged_boxes(report, found), length_seconds(report)
+    return stretches + [_rectangle(number, item, rate, length) for number, item in enumerate(boxes)]
 
 
-def _rectangle(number: int, overlay: Overlay, report: Report) -> dict[str, Any]:
-    rate, length = _frame_rate(report), length_seconds(report)
+def _rectangle(number: int, overlay: Overlay, rate: float, length: float) -> dict[str, Any]:
     sequence = [
         {
             "frame": _frame(seconds, rate),
@@ -136,9 +137,9 @@ def _sound_results(found: Sequence[Finding]) -> list[dict[str, Any]]:
     ]
 
 
-def _flagged_boxes(report: Report) -> list[Overlay]:
+def _flagged_boxes(report: Report, found: Sequence[Finding]) -> list[Overlay]:
     """Return where the findings are; the boxes of harmless things would only be in the way."""
-    flagged = {finding.domain for finding in findings(report)}
+    flagged = {finding.domain for finding in found}
     return [overlay for overlay in overlays(report) if overlay.domain in flagged]
 
 

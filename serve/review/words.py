@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -62,12 +63,20 @@ def lines(report: Report) -> list[Line]:
 
 def pieces(text: str, passages: Sequence[Passage]) -> tuple[Piece, ...]:
     """Cut a text where passages begin and end; passages may overlap and are clipped to the text."""
-    inside = [(min(item.start, len(text)), min(item.end, len(text)), item.key) for item in passages]
+    clipped = [(min(item.start, len(text)), min(item.end, len(text)), item.key) for item in passages]
+    inside = [passage for passage in clipped if passage[0] < passage[1]]
     edges = sorted({0, len(text), *(start for start, _, _ in inside), *(end for _, end, _ in inside)})
-    return tuple(
-        Piece(text[start:end], tuple(sorted({key for first, last, key in inside if first <= start and end <= last})))
-        for start, end in pairwise(edges)
-    )
+    changes: dict[int, list[tuple[str, int]]] = defaultdict(list)
+    for start, end, key in inside:
+        changes[start].append((key, 1))
+        changes[end].append((key, -1))
+    going: Counter[str] = Counter()  # key -> passages at this place
+    found = []
+    for start, end in pairwise(edges):
+        for key, more in changes[start]:
+            going[key] += more
+        found.append(Piece(text[start:end], tuple(sorted(+going))))
+    return tuple(found)
 
 
 def _heard(segment: SpeechSegment) -> Line:

@@ -203,6 +203,43 @@ def test_a_domain_that_did_not_run_is_listed_once_and_can_call_a_person(folder: 
     assert caught(decide(found, mine)) == [("every label", "review")]
 
 
+@pytest.mark.parametrize(
+    ("domain_says", "weapons_say", "decision"),
+    [("review", "allow", "review"), ("block", "review", "block"), ("allow", "review", "review")],
+)
+def test_what_one_label_says_of_a_domain_that_did_not_run_takes_nothing_from_the_others(
+    folder: Path, domain_says: str, weapons_say: str, decision: str
+) -> None:
+    body = (
+        f"domains:\n  moderation:\n    on_not_covered: {domain_says}\n    labels:\n      Explicit: {{review: 0.7}}\n"
+        f"      Weapons: {{review: 0.7, on_not_covered: {weapons_say}}}\n"
+    )
+    assert decide(report(toxicity=toxicity()), policy(folder, body)).decision == decision
+
+
+def test_a_label_whose_absence_may_pass_is_no_reason_where_it_alone_is_relied_on(folder: Path) -> None:
+    rule = "{review: 0.7, on_not_covered: allow}"
+    body = f"domains:\n  moderation: {{on_not_covered: review, labels: {{Weapons: {rule}, Alcohol: allow}}}}\n"
+    assert decide(report(toxicity=toxicity()), policy(folder, body)).decision == "allow"
+
+
+def test_a_label_that_other_entries_do_not_mention_is_not_covered(folder: Path) -> None:
+    body = "on_not_covered: review\ndomains:\n  %s: {labels: {%s: block}}\n"
+    missing = decide(report(moderation=moderation()), policy(folder, body % ("moderation", "x:Mascots")))
+    assert [(entry.label, entry.reason) for entry in missing.not_covered] == [("x:Mascots", "no model covers it")]
+    assert missing.decision == "review"
+    closed = DomainPart(coverage=[Coverage(label="1000 classes of some_model", grade="trained classifier")])
+    assert decide(report(labels=closed), policy(folder, body % ("labels", "rifle"))).decision == "allow"
+
+
+def test_a_domain_with_unforeseeable_labels_that_saw_nothing_is_not_covered(folder: Path) -> None:
+    mine = policy(folder, "on_not_covered: review\ndomains:\n  text: {any: block}\n")
+    part = DomainPart(coverage=[Coverage(label="text", grade="not covered", reason="the analysis ended before it")])
+    assert caught(decide(report(text=part), mine)) == [("every label", "review")]
+    seen = DomainPart(coverage=[Coverage(label="text", grade="trained detector")])
+    assert decide(report(text=seen), mine).decision == "allow"
+
+
 def test_the_projects_own_policy_gives_no_verdict_where_none_of_its_domains_was_asked_for(folder: Path) -> None:
     shots_only = report(shots=everything().domains["shots"])
     assert verdict_of(shots_only, default()) is None
@@ -229,7 +266,7 @@ def test_the_default_policy_blocks_and_reviews_what_its_page_says() -> None:
     verdict = decide(sure, default())
     assert verdict.decision == "block"
     assert ("insult", "review") in caught(verdict)
-    kissing = report(moderation=moderation(finding("Kissing on the Lips", 1, 9, 0.99)))
+    kissing = report(moderation=moderation(*with_parents("Kissing on the Lips", 1, 9, 0.99)))
     assert decide(kissing, default()).decision == "allow"
 
 
