@@ -107,7 +107,7 @@ def _in_frames(summary: Summary) -> Iterable[Seen]:
             trained[item.signal.label].append(item)
     for label, several in trained.items():
         seconds, scores = _agreed(several)
-        for span in spans(seconds, scores, FINDING_RULE, summary.interval_seconds, summary.duration_seconds):
+        for span in spans(seconds, scores, FINDING_RULE, summary.step_seconds, summary.duration_seconds):
             evidence = tuple(_evidence(item, span) for item in several)
             yield Seen(label, span, FINDING_RULE.open_at, evidence)
 
@@ -175,7 +175,7 @@ def _source(spec: ModelSpec) -> str:
 
 
 def _spans(item: Series, rule: SpanRule, summary: Summary) -> list[Span]:
-    return spans(item.seconds, item.scores, rule, summary.interval_seconds, summary.duration_seconds)
+    return spans(item.seconds, item.scores, rule, summary.step_seconds, summary.duration_seconds)
 
 
 def _agreed(several: Sequence[Series]) -> tuple[Seconds, Scores]:
