@@ -189,6 +189,16 @@ def test_coverage_grows_with_what_runs() -> None:
     assert found["Graphic Violence"].grade == "not covered"
 
 
+def test_a_detector_of_ones_own_covers_only_the_labels_that_it_has() -> None:
+    own = NUDENET.model_copy(update={"labels": ("FEMALE_BREAST_EXPOSED",)})
+    models = MODELS | {"body_parts": own}
+    found = covered(moderation.summarize(Summary({"body_parts": []}, models, 1.0, 10.0, *SIZE, {})))
+    exposed = {label: entry.grade for label, entry in found.items() if label.startswith("Exposed")}
+    assert exposed.pop("Exposed Female Nipple") == "trained detector"
+    assert set(exposed.values()) == {"not covered"}
+    assert found["Explicit Nudity"].reason == "only through Exposed Female Nipple"
+
+
 class Fixed:
     """A model with the same answer for every frame."""
 
