@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,7 @@ class Summary:
     loaded: Mapping[str, Loaded] = field(default_factory=dict)  # the same models, ready to run
     texts: tuple[GivenText, ...] = ()  # what was given as text
     stops: Stops = never_stops  # must the analysis end here?
+    step_seconds: float = inf  # how far samples are apart where frames are missing; infinite where none is
 
 
 def none_idle(_specs: Mapping[str, ModelSpec]) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf
 
 from model_zoo.domain import Options, Stops, Summary
 from model_zoo.ops.boxes import box_shares
@@ -31,6 +32,7 @@ def summarize(
     """
     parts: dict[str, DomainPart] = {}
     video = media.facts.video
+    frames_missing = decode.truncated or cut_short
     for attempt in _readers_last(attempts):
         if attempt.error:
             continue
@@ -49,6 +51,7 @@ def summarize(
                     loaded={role: ready.loaded() for role, ready in attempt.models.items()},
                     texts=media.texts,
                     stops=stops,
+                    step_seconds=settings.interval_seconds if frames_missing else inf,
                 )
             )
             size = (video.width, video.height) if video else (0, 0)

@@ -7,9 +7,11 @@ from model_zoo.faces.detection import LABEL, faces_of_inputs
 from model_zoo.faces.detectors import DETECTORS
 from model_zoo.faces.embedders import embedder_of
 from model_zoo.faces.looking import VIEW, finder, recogniser
-from model_zoo.faces.postprocess import TRACK_GAP_INTERVALS, groups, named, persons, segments, sightings, tracks
+from model_zoo.faces.postprocess import groups, named, persons, segments, sightings, tracks
 from model_zoo.faces.schema import FacesPart
 from model_zoo.manifest import ModelSpec
+from model_zoo.ops.time import ends_by_time, most_missed_seconds
+from model_zoo.ops.tracks import link
 from model_zoo.report import Coverage
 from model_zoo.values import Watcher
 
@@ -33,13 +35,15 @@ def summarize(summary: Summary) -> FacesPart:
     shots = summary.parts["shots"].segments if "shots" in summary.parts else []
     cuts = [shot.start_seconds for shot in shots[1:]]
     embedder = embedder_of(summary.models[EMBEDDER])
-    seen = sightings(predictions, cuts, TRACK_GAP_INTERVALS * summary.interval_seconds, embedder)
+    ends = ends_by_time(predictions, summary.step_seconds, summary.duration_seconds)
+    missed_seconds = most_missed_seconds(predictions, summary.interval_seconds)
+    seen = sightings(link(predictions, ends, missed_seconds, cuts), rows, embedder)
     found = groups(seen, embedder)
-    people = persons(found, named(found, summary), seen, rows, summary)
+    people = persons(found, named(found, summary), seen, rows, ends, summary)
     gallery = summary.options.gallery
     return FacesPart(
         segments=segments(predictions, seen, people, summary),
-        tracks=tracks(seen, people, summary, rows),
+        tracks=tracks(seen, people, ends, summary),
         people=people,
         faces=sum(len(prediction.boxes) for prediction in predictions),
         recognisable_faces=sum(quality.recognisable for sighting in seen for quality in sighting.qualities),

@@ -57,8 +57,11 @@ def square_distances(some: Sequence[Group], others: Sequence[Group]) -> Distance
     """Return the mean square distance of all pairs of faces of every pair of groups: (M, K)."""
     means, other_means = (np.stack([group.mean for group in side]) for side in (some, others))
     squares, other_squares = (np.array([group.mean_square for group in side]) for side in (some, others))
-    distances: Distances = np.maximum(squares[:, None] + other_squares[None, :] - 2 * means @ other_means.T, 0)
-    return distances
+    distances: Distances = means @ other_means.T
+    distances *= -2  # in place, as this may be hundreds of megabytes
+    distances += squares[:, None]
+    distances += other_squares[None, :]
+    return np.maximum(distances, 0, out=distances)
 
 
 def _united(groups: list[Group], threshold: float) -> list[Group]:

@@ -17,14 +17,14 @@ from model_zoo.faces.quality import Quality
 from model_zoo.faces.schema import BestFace, FacePoint, FaceSegment, FaceTrack, GalleryMatch, Person, Point
 from model_zoo.faces.second_look import LEAST_MEAN
 from model_zoo.ops.boxes import box_shares
-from model_zoo.ops.time import SpanRule, box_series, sample_ends, segment_fields, spans, within
-from model_zoo.ops.tracks import Track, link
+from model_zoo.ops.time import SpanRule, box_series, segment_fields, spans, within
+from model_zoo.ops.tracks import Track
 from model_zoo.values import Prediction, Span
 
 RULE = SpanRule(open_at=LEAST_MEAN, close_below=LEAST_MEAN, hold_seconds=1.5, merge_gap_seconds=2.0)
-TRACK_GAP_INTERVALS = 2.5  # a face may be missed in two samples and still be the same
 
 Rows = Mapping[float, Prediction]  # by time
+Ends = Mapping[float, float]  # until when each sample speaks, by its time
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,10 @@ class Sighting:
     embeddings: NDArray[np.float32]  # (M, D), not a number where a face was not embedded; (M, 0) without biometrics
 
 
-def sightings(
-    predictions: Sequence[Prediction], cuts_seconds: Sequence[float], gap_seconds: float, embedder: Embedder
-) -> list[Sighting]:
-    """Follow faces between cuts, and part a track where somebody else takes the same place."""
-    rows = {prediction.seconds: prediction for prediction in predictions}
-    linked = [part for track in link(predictions, gap_seconds, cuts_seconds) for part in _parted(track, rows, embedder)]
-    ordered = sorted(linked, key=lambda track: (track.seconds[0], track.boxes[0].x1))
+def sightings(linked: Sequence[Track], rows: Rows, embedder: Embedder) -> list[Sighting]:
+    """Part tracks where somebody else takes the same place, and return all in order of appearance."""
+    parted = [part for track in linked for part in _parted(track, rows, embedder)]
+    ordered = sorted(parted, key=lambda track: (track.seconds[0], track.boxes[0].x1))
     return [
         Sighting(
             track,
@@ -68,10 +65,10 @@ def persons(
     named: Sequence[GalleryMatch | None],
     seen: Sequence[Sighting],
     rows: Rows,
+    ends: Ends,
     summary: Summary,
 ) -> list[Person]:
     """Return what the report says of each person."""
-    ends = _ends(summary, list(rows))
     answers = []
     for number, (group, match) in enumerate(zip(found, named, strict=True), 1):
         seconds = sorted(group.frames)
@@ -90,9 +87,8 @@ def persons(
     return answers
 
 
-def tracks(seen: Sequence[Sighting], found: Sequence[Person], summary: Summary, rows: Rows) -> list[FaceTrack]:
+def tracks(seen: Sequence[Sighting], found: Sequence[Person], ends: Ends, summary: Summary) -> list[FaceTrack]:
     """Return what the report says of each track."""
-    ends = _ends(summary, list(rows))
     owners = {track: person.id for person in found for track in person.tracks}
     size = summary.width, summary.height
     return [
@@ -120,7 +116,7 @@ def segments(
     predictions: Sequence[Prediction], seen: Sequence[Sighting], found: Sequence[Person], summary: Summary
 ) -> list[FaceSegment]:
     """Return when any face, and when each person was to be seen, in time order."""
-    times = summary.interval_seconds, summary.duration_seconds
+    times = summary.step_seconds, summary.duration_seconds
     seconds, series = box_series(predictions)
     answers = [
         FaceSegment(
@@ -177,13 +173,7 @@ def _embedded(embeddings: NDArray[np.floating]) -> NDArray[np.bool_]:
     return known
 
 
-def _ends(summary: Summary, seconds: Sequence[float]) -> dict[float, float]:
-    """Return until when each sample speaks, by its time."""
-    ends = sample_ends(np.array(seconds, np.float64), summary.interval_seconds, summary.duration_seconds)
-    return dict(zip(seconds, ends.tolist(), strict=True))
-
-
-def _span(track: Track, ends: Mapping[float, float]) -> Span:
+def _span(track: Track, ends: Ends) -> Span:
     confidences = [box.confidence for box in track.boxes]
     peak = int(np.argmax(confidences))
     return Span(

@@ -28,7 +28,7 @@ def summarize(summary: Summary) -> LabelsPart:
         reason="a closed list: whatever is not on it gets the name of its nearest neighbour",
     )
     return LabelsPart(
-        segments=label_segments(summary.predictions.get(ROLE, ()), summary.interval_seconds, summary.duration_seconds),
+        segments=label_segments(summary.predictions.get(ROLE, ()), summary.step_seconds, summary.duration_seconds),
         coverage=[closed_list],
     )
 

@@ -32,14 +32,12 @@ def softmax_labels(outputs: Tensors, spec: ModelSpec, frames: Frames) -> list[Pr
     ]
 
 
-def label_segments(
-    predictions: Sequence[Prediction], interval_seconds: float, end_seconds: float
-) -> list[SampledSegment]:
+def label_segments(predictions: Sequence[Prediction], step_seconds: float, end_seconds: float) -> list[SampledSegment]:
     """Return when each label applied, in time order."""
     seconds, series = score_series(predictions)
     segments = [
         SampledSegment(label=label, **segment_fields(span), **moment_fields(span))
         for label, scores in series.items()
-        for span in spans(seconds, scores, RULE, interval_seconds, end_seconds)
+        for span in spans(seconds, scores, RULE, step_seconds, end_seconds)
     ]
     return sorted(segments, key=lambda segment: (segment.start_seconds, segment.label))

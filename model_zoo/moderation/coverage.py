@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from model_zoo.manifest import ModelSpec
 from model_zoo.moderation.language import hate_text_coverage
-from model_zoo.moderation.signals import BODY_PARTS, CONTENT_SIGNALS, GRADES, OTHER_DOMAINS, signals_of
+from model_zoo.moderation.signals import BODY_PARTS, GRADES, OTHER_DOMAINS, known_to
 from model_zoo.moderation.sources import source_of
 from model_zoo.moderation.taxonomy import CONTENT_TYPES, LABELS, children
 from model_zoo.report import Coverage, DomainPart, Grade
 
-NO_PARTS = "needs a model for the role body_parts, such as nudenet_320n, which is opt-in for its AGPL-3.0 weights"
+NO_PARTS = "needs a body_parts model that knows it, such as nudenet_320n, which is opt-in for its AGPL-3.0 weights"
 NO_DOMAIN = "needs the domain {domains}, which did not run or had nothing to go by"
 NO_MODEL = "none of the models that ran knows it"
 
@@ -29,7 +29,7 @@ def _known(models: Mapping[str, ModelSpec], parts: Mapping[str, DomainPart]) -> 
     """Return the labels that something speaks about directly, by the best grade."""
     sources: dict[str, dict[Grade, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
     for spec in models.values():
-        for signal in (*signals_of(spec.decoder), *CONTENT_SIGNALS.get(spec.decoder, ())):
+        for signal in known_to(spec):
             sources[signal.label][signal.grade][f"{spec.domain}/{spec.name}"] = None
     for domain, meanings in OTHER_DOMAINS.items():
         for label in meanings.values() if _has_evidence(parts.get(domain)) else ():

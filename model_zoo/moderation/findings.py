@@ -81,7 +81,7 @@ def segments(summary: Summary) -> list[ModerationSegment]:
         findings = _united(grouped[label, "finding"])
         hints = _united(grouped[label, "hint"])
         found += [_supported(finding, beside) for finding, beside in _beside(findings, hints)]
-        found += [hint for hint, beside in _beside(hints, findings) if not beside]
+        found += [hint for hint, beside in _beside(hints, findings) if _stands_alone(hint, beside)]
     found = _threatened(found, parts)
     places = {label: place for place, label in enumerate(ALL_LABELS)}
     found.sort(key=lambda item: (item.span.start_seconds, places[item.label]))
@@ -107,7 +107,7 @@ def _in_frames(summary: Summary) -> Iterable[Seen]:
             trained[item.signal.label].append(item)
     for label, several in trained.items():
         seconds, scores = _agreed(several)
-        for span in spans(seconds, scores, FINDING_RULE, summary.interval_seconds, summary.duration_seconds):
+        for span in spans(seconds, scores, FINDING_RULE, summary.step_seconds, summary.duration_seconds):
             evidence = tuple(_evidence(item, span) for item in several)
             yield Seen(label, span, FINDING_RULE.open_at, evidence)
 
@@ -175,7 +175,7 @@ def _source(spec: ModelSpec) -> str:
 
 
 def _spans(item: Series, rule: SpanRule, summary: Summary) -> list[Span]:
-    return spans(item.seconds, item.scores, rule, summary.interval_seconds, summary.duration_seconds)
+    return spans(item.seconds, item.scores, rule, summary.step_seconds, summary.duration_seconds)
 
 
 def _agreed(several: Sequence[Series]) -> tuple[Seconds, Scores]:
@@ -297,6 +297,14 @@ def _beside(several: Sequence[Seen], others: Sequence[Seen]) -> Iterator[tuple[S
     for item in several:
         numbers = apart.overlapping(item.span.start_seconds, item.span.end_seconds)
         yield item, [others[number] for number in numbers]
+
+
+def _stands_alone(hint: Seen, findings: Sequence[Seen]) -> bool:
+    """Tell whether a hint goes on beyond the findings at its time, in time order, for longer than gaps are closed."""
+    starts = [hint.span.start_seconds, *(finding.span.end_seconds for finding in findings)]
+    ends = [*(finding.span.start_seconds for finding in findings), hint.span.end_seconds]
+    beyond = max(end - start for start, end in zip(starts, ends, strict=True))
+    return not findings or beyond > MERGE_GAP_SECONDS
 
 
 def _supported(item: Seen, beside: Sequence[Seen]) -> Seen:

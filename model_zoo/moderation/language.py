@@ -29,9 +29,9 @@ def threats(parts: Mapping[str, DomainPart]) -> Iterator[tuple[Segment, Evidence
 
 
 def hate_text_coverage(parts: Mapping[str, DomainPart]) -> Coverage:
-    """Return how well hateful writing is covered."""
+    """Return how well hateful writing is covered; the screen may be judged where speech was not understood."""
     covers = {
-        domain: {entry.label for entry in parts[domain].coverage if entry.grade != "not covered"}
+        domain: {entry.label for entry in parts[domain].coverage if entry.grade != "not covered" or entry.source}
         for domain in DOMAINS
         if domain in parts
     }

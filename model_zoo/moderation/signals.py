@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
+from model_zoo.manifest import ModelSpec
 from model_zoo.report import Grade
 
 GRADES: tuple[Grade, ...] = get_args(Grade)  # best first
@@ -102,5 +103,11 @@ OTHER_DOMAINS: Mapping[str, Mapping[str, str]] = {
 
 
 def signals_of(decoder: str) -> tuple[Signal, ...]:
-    """Return everything a decoder's model says about moderation labels."""
+    """Return everything a decoder's model may say about moderation labels."""
     return (*FRAME_SIGNALS.get(decoder, ()), *BOX_SIGNALS.get(decoder, ()))
+
+
+def known_to(spec: ModelSpec) -> list[Signal]:
+    """Return what a model says about labels and content types: one of a user's own may lack some of its decoder's."""
+    signals = (*signals_of(spec.decoder), *CONTENT_SIGNALS.get(spec.decoder, ()))
+    return [signal for signal in signals if {*signal.own_labels} <= {*spec.labels}]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from model_zoo.manifest import ModelSpec
 from model_zoo.objects.schema import ObjectSegment, ObjectTrack
 from model_zoo.ops.boxes import as_boxes, box_shares, nms, nms_by_class
 from model_zoo.ops.geometry import place
-from model_zoo.ops.time import SpanRule, box_series, sample_ends, segment_fields, spans, within
+from model_zoo.ops.time import SpanRule, box_series, segment_fields, spans, within
 from model_zoo.ops.tracks import Track, link
 from model_zoo.report import TrackPoint
 from model_zoo.values import Box, Frames, Indices, Prediction, Scores, Span, Tensors
@@ -20,7 +20,6 @@ MOST_OVERLAP = 0.6  # IoU of two boxes of one class
 SAME_THING = 0.85  # IoU of boxes of two classes: the detector wavers between names for one thing
 MOST_CANDIDATES = 1000  # of one frame, before boxes of the same thing are united
 MOST_BOXES = 100  # of one frame
-TRACK_GAP_INTERVALS = 2.5  # a thing may be missed in two samples and still be the same
 
 
 def boxes_of_frames(outputs: Tensors, spec: ModelSpec, frames: Frames) -> list[Prediction]:
@@ -46,9 +45,7 @@ def _candidates(scores: Scores) -> tuple[Indices, Indices]:
     return anchors[rows[best]], classes[best]
 
 
-def class_segments(
-    predictions: Sequence[Prediction], interval_seconds: float, end_seconds: float
-) -> list[ObjectSegment]:
+def class_segments(predictions: Sequence[Prediction], step_seconds: float, end_seconds: float) -> list[ObjectSegment]:
     """Return when each class was to be seen, in time order."""
     seconds, series = box_series(predictions)
     segments = [
@@ -58,22 +55,20 @@ def class_segments(
             **segment_fields(span),
         )
         for label, scores in series.items()
-        for span in spans(seconds, scores, RULE, interval_seconds, end_seconds)
+        for span in spans(seconds, scores, RULE, step_seconds, end_seconds)
     ]
     return sorted(segments, key=lambda segment: (segment.start_seconds, segment.label))
 
 
 def tracks(
     predictions: Sequence[Prediction],
+    ends: Mapping[float, float],
+    missed_seconds: float,
     cuts_seconds: Sequence[float],
-    interval_seconds: float,
-    end_seconds: float,
     size: tuple[int, int],
 ) -> list[ObjectTrack]:
-    """Follow single objects between cuts; `size` is the width and height of the source frame in pixels."""
-    seconds = np.array([prediction.seconds for prediction in predictions], np.float64)
-    ends = dict(zip(seconds.tolist(), sample_ends(seconds, interval_seconds, end_seconds).tolist(), strict=True))
-    linked = link(predictions, TRACK_GAP_INTERVALS * interval_seconds, cuts_seconds)
+    """Follow single objects as `link` does; `size` is the width and height of the source frame in pixels."""
+    linked = link(predictions, ends, missed_seconds, cuts_seconds)
     sure = [track for track in linked if max(box.confidence for box in track.boxes) >= RULE.open_at]
     return [_report_track(number, track, ends[track.seconds[-1]], size) for number, track in enumerate(sure)]
 

@@ -1,6 +1,7 @@
 """From scores over time to the spans of time in which something was there.
 
-Samples are in time order; T is their number. A sample stands for the time until the next one.
+Samples are in time order; T is their number. A sample stands for the time until the next one: the sampler skips frames
+only between asked times, so where samples are further apart than was asked, the picture stood still.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,9 @@ from model_zoo.values import Prediction, Scores, Span
 
 Seconds = NDArray[np.float64]  # (T,)
 
-LONGEST_STEP = 1.75  # a sample stands for at most so many intervals: more is a hole in the media
+LONGEST_STEP = 1.75  # where frames were lost, samples further apart than so many steps have a hole between them
+MISSED_SAMPLES = 1.5  # a thing may be missed in one sample, which may be half a step late, and still be the same
+LONGEST_MISS_SECONDS = 1.0  # a picture that stands still for longer than this, and was asked for, is no miss
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +36,39 @@ class SpanRule:
     smooth_seconds: float = 0.0  # scores are first averaged over so long a window
 
 
-def sample_ends(seconds: Seconds, interval_seconds: float, end_seconds: float) -> Seconds:
-    """Return until when each sample speaks: the next one, or one interval where the next is missing or far.
+def sample_ends(seconds: Seconds, step_seconds: float, end_seconds: float) -> Seconds:
+    """Return until when each sample speaks: the next one, and the last until `end_seconds`.
 
-    An interval of 0 means that every frame was sampled. Nothing ends after `end_seconds`.
+    `step_seconds` is infinite where no frame was lost. Else samples are usually so far apart, or further in a slow
+    video; where the next is missing or much further, there is a hole, and the sample speaks for one step.
     """
     following = np.append(seconds[1:], np.inf)  # (T,)
-    if interval_seconds > 0:
-        far = following - seconds > LONGEST_STEP * interval_seconds
-        following = np.where(far, seconds + interval_seconds, following)
+    step = max(step_seconds, usual_step(seconds))
+    if step < inf:
+        following = np.where(following - seconds > LONGEST_STEP * step, seconds + step, following)
     ends: Seconds = np.maximum(np.minimum(following, end_seconds), seconds)
     return ends
+
+
+def ends_by_time(predictions: Sequence[Prediction], step_seconds: float, end_seconds: float) -> dict[float, float]:
+    """Return until when each sample speaks, by its time."""
+    seconds = [prediction.seconds for prediction in predictions]
+    ends = sample_ends(np.array(seconds, np.float64), step_seconds, end_seconds)
+    return dict(zip(seconds, ends.tolist(), strict=True))
+
+
+def usual_step(seconds: Seconds) -> float:
+    """Return how far two samples are apart as a rule; 0 where there are not two."""
+    return float(np.median(np.diff(seconds))) if len(seconds) > 1 else 0.0
+
+
+def most_missed_seconds(predictions: Sequence[Prediction], interval_seconds: float) -> float:
+    """Return for how long a thing may not be seen and still be the same: for one sample.
+
+    Samples are an interval apart, or as far as the frames, where those come more slowly.
+    """
+    usual = usual_step(np.array([prediction.seconds for prediction in predictions], np.float64))
+    return MISSED_SAMPLES * max(interval_seconds, min(usual, LONGEST_MISS_SECONDS))
 
 
 def smooth(seconds: Seconds, scores: Scores, window_seconds: float) -> Scores:
@@ -54,15 +80,15 @@ def smooth(seconds: Seconds, scores: Scores, window_seconds: float) -> Scores:
     return means
 
 
-def spans(seconds: Seconds, scores: Scores, rule: SpanRule, interval_seconds: float, end_seconds: float) -> list[Span]:
-    """Return the spans in which the scores (T,) were up, in time order."""
+def spans(seconds: Seconds, scores: Scores, rule: SpanRule, step_seconds: float, end_seconds: float) -> list[Span]:
+    """Return the spans in which the scores (T,) were up, in time order; `step_seconds` is that of `sample_ends`."""
     if not len(seconds):
         return []
     if rule.smooth_seconds > 0:
         scores = smooth(seconds, scores, rule.smooth_seconds)
-    ends = sample_ends(seconds, interval_seconds, end_seconds)
+    ends = sample_ends(seconds, step_seconds, end_seconds)
     carried = scores >= rule.close_below  # (T,)
-    first, last = runs(carried)
+    first, last = _runs_without_holes(carried, seconds[1:] > ends[:-1])
     if not len(first):
         return []
     first, last = _join(first, last, seconds[first[1:]] - ends[last[:-1]] < rule.hold_seconds)
@@ -83,6 +109,15 @@ def runs(flags: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the first and the last index of every unbroken run of true flags."""
     edges = np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8))
     return np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
+
+
+def _runs_without_holes(
+    flags: NDArray[np.bool_], holes: NDArray[np.bool_]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Do as `runs`, and break them at holes (T - 1,) between two flags (T,)."""
+    opens = np.concatenate([[True], ~flags[:-1] | holes])  # (T,)
+    closes = np.concatenate([~flags[1:] | holes, [True]])  # (T,)
+    return np.flatnonzero(flags & opens), np.flatnonzero(flags & closes)
 
 
 def score_series(predictions: Sequence[Prediction]) -> tuple[Seconds, dict[str, Scores]]:

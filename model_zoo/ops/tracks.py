@@ -8,7 +8,7 @@ up to about 3/4 of its width away.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,15 +30,23 @@ class Track:
     rows: list[int] = field(default_factory=list)  # of each box in its prediction
 
 
-def link(predictions: Sequence[Prediction], most_gap_seconds: float, cuts_seconds: Sequence[float]) -> list[Track]:
-    """Return the tracks by their start; a track ends at a cut, or after a gap longer than `most_gap_seconds`."""
+def link(
+    predictions: Sequence[Prediction],
+    ends: Mapping[float, float],
+    missed_seconds: float,
+    cuts_seconds: Sequence[float],
+) -> list[Track]:
+    """Return the tracks by their start; a track ends at a cut, or when it is not seen for longer than may be missed.
+
+    `ends` tells until when each sample speaks, by its time.
+    """
     tracks: list[Track] = []
     live: list[Track] = []
     shots = np.searchsorted(np.asarray(cuts_seconds), [prediction.seconds for prediction in predictions], side="right")
     for row, prediction in enumerate(predictions):
         if row and shots[row] != shots[row - 1]:
             live = []
-        live = [track for track in live if prediction.seconds - track.seconds[-1] <= most_gap_seconds]
+        live = [track for track in live if prediction.seconds - ends[track.seconds[-1]] <= missed_seconds]
         taken = _match(live, prediction)
         for index, box in enumerate(prediction.boxes):
             track = taken.get(index)

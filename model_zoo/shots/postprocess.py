@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 import numpy as np
@@ -39,7 +40,7 @@ def part_of_frames(predictions: Sequence[Prediction], duration_seconds: float) -
     if not predictions:
         return ShotsPart()
     seconds = np.array([prediction.seconds for prediction in predictions], np.float64)  # (T,)
-    ends = sample_ends(seconds, 0, duration_seconds)
+    ends = sample_ends(seconds, inf, duration_seconds)
     cuts = _cuts(predictions)
     blacks = _black_runs(predictions)
     fades = _fades(blacks, cuts, _rows_with(FADE, predictions))

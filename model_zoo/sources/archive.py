@@ -67,7 +67,7 @@ def extract(archive: Archive, member: str, target: IO[bytes], most_bytes: int, n
 
 
 def licence_texts(archive: Archive) -> dict[str, bytes]:
-    """Return the licence and notice files of the archive by a plain file name."""
+    """Return the licence and notice files of the archive by a plain file name, which never leads out of a folder."""
     texts: dict[str, bytes] = {}
     for path, size in sorted(archive.sizes.items()):
         place = PurePosixPath(path)
@@ -75,5 +75,5 @@ def licence_texts(archive: Archive) -> dict[str, bytes]:
         readable = place.suffix.lower() in {"", ".txt", ".md", ".rst", ".apache", ".mit", ".bsd"}
         if spoken_for and readable and size <= _LARGEST_LICENCE_BYTES and len(texts) < _MOST_LICENCES:
             with archive.read(path) as file:
-                texts["_".join(place.parts[-2:])] = file.read(size)
+                texts["_".join(place.relative_to(place.anchor).parts[-2:])] = file.read(size)
     return texts

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from model_zoo.domain import Domain, Loaded, Start, Summary
 from model_zoo.errors import ManifestError
+from model_zoo.ops.time import ends_by_time, most_missed_seconds
 from model_zoo.report import Coverage
 from model_zoo.text.looking import VIEW, Reader
 from model_zoo.text.postprocess import text_segments
@@ -32,11 +33,12 @@ def _checked(models: Mapping[str, Loaded], role: str) -> Loaded:
 def summarize(summary: Summary) -> TextPart:
     """Tell what could be read and when."""
     shots = summary.parts["shots"].segments if "shots" in summary.parts else []
+    predictions = summary.predictions.get(DETECTOR, ())
     segments = text_segments(
-        summary.predictions.get(DETECTOR, ()),
+        predictions,
         [shot.start_seconds for shot in shots[1:]],
-        summary.interval_seconds,
-        summary.duration_seconds,
+        ends_by_time(predictions, summary.step_seconds, summary.duration_seconds),
+        most_missed_seconds(predictions, summary.interval_seconds),
         (summary.width, summary.height),
     )
     source = f"text/{summary.models[RECOGNISER].name}"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from model_zoo.ops.boxes import box_shares, overlaps
 from model_zoo.ops.text import edit_distance
-from model_zoo.ops.time import Seconds, sample_ends, segment_fields
+from model_zoo.ops.time import Seconds, segment_fields
 from model_zoo.report import TrackPoint
 from model_zoo.text.schema import TextSegment
 from model_zoo.values import Box, Prediction, Span
@@ -18,7 +18,6 @@ from model_zoo.values import Box, Prediction, Span
 LEAST_PEAK = 0.8  # confidence of a segment's best reading
 CHARACTERS_PER_EDIT = 5  # one letter or digit in so many may be read differently
 LEAST_OVERLAP = 0.1  # IoU; text that reads exactly the same may also be elsewhere
-GAP_INTERVALS = 2.5  # a line may be missed in two samples and still be the same
 
 
 @dataclass(slots=True)
@@ -32,32 +31,34 @@ class Thread:
 def text_segments(
     predictions: Sequence[Prediction],
     cuts_seconds: Sequence[float],
-    interval_seconds: float,
-    end_seconds: float,
+    ends: Mapping[float, float],
+    missed_seconds: float,
     size: tuple[int, int],
 ) -> list[TextSegment]:
     """Return what could be read and when, in time order, then from top to bottom.
 
-    Text that appears or goes between two samples does so at the cut between them, where there is one. `size` is the
-    width and height of the source frame in pixels.
+    `ends` tells until when each sample speaks, by its time. Text that appears or goes between two samples does so at
+    the cut between them, where there is one. `size` is the width and height of the source frame in pixels.
     """
     seconds = np.array([prediction.seconds for prediction in predictions], np.float64)  # (T,)
-    starts, ends = _bounds(seconds, cuts_seconds, interval_seconds, end_seconds)
+    starts, stops = _bounds(seconds, ends, cuts_seconds)
     segments = [
-        _segment(thread, seconds, float(starts[thread.rows[0]]), float(ends[thread.rows[-1]]), size)
-        for thread in threads(predictions, GAP_INTERVALS * interval_seconds)
+        _segment(thread, seconds, float(starts[thread.rows[0]]), float(stops[thread.rows[-1]]), size)
+        for thread in threads(predictions, ends, missed_seconds)
         if max(box.confidence for box in thread.boxes) >= LEAST_PEAK
     ]
     return sorted(segments, key=lambda segment: (segment.start_seconds, segment.points[0].box.y1, segment.label))
 
 
-def threads(predictions: Sequence[Prediction], most_gap_seconds: float) -> list[Thread]:
-    """Follow lines from frame to frame, by what they say and where they are."""
+def threads(predictions: Sequence[Prediction], ends: Mapping[float, float], missed_seconds: float) -> list[Thread]:
+    """Follow lines from frame to frame, by what they say and where they are; they may be unread for a while."""
     found: list[Thread] = []
     live: list[Thread] = []
     for row, prediction in enumerate(predictions):
         live = [
-            thread for thread in live if prediction.seconds - predictions[thread.rows[-1]].seconds <= most_gap_seconds
+            thread
+            for thread in live
+            if prediction.seconds - ends[predictions[thread.rows[-1]].seconds] <= missed_seconds
         ]
         taken = _match([thread.boxes[-1] for thread in live], prediction.boxes)
         for index, box in enumerate(prediction.boxes):
@@ -107,18 +108,16 @@ def _corners(boxes: Sequence[Box]) -> np.ndarray:
     return np.array([(box.x1, box.y1, box.x2, box.y2) for box in boxes], np.float32)
 
 
-def _bounds(
-    seconds: Seconds, cuts_seconds: Sequence[float], interval_seconds: float, end_seconds: float
-) -> tuple[Seconds, Seconds]:
+def _bounds(seconds: Seconds, ends: Mapping[float, float], cuts_seconds: Sequence[float]) -> tuple[Seconds, Seconds]:
     """Return since when and until when each sample (T,) speaks for text that is in it, but in no neighbour."""
-    starts, ends = seconds.copy(), sample_ends(seconds, interval_seconds, end_seconds)
+    starts, stops = seconds.copy(), np.array([ends[second] for second in seconds.tolist()], np.float64)
     for cut in sorted(cuts_seconds):
         after = int(np.searchsorted(seconds, cut))  # the first sample of the new shot
         if after < len(starts):
             starts[after] = cut
         if after > 0:
-            ends[after - 1] = min(ends[after - 1], cut)
-    return starts, ends
+            stops[after - 1] = min(stops[after - 1], cut)
+    return starts, stops
 
 
 def _segment(

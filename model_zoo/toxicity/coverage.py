@@ -35,13 +35,14 @@ def coverage(
     """Return one entry per key and one for the overall score.
 
     `rated` pieces of text were rated; `unread` were not, being in a language that no model knows, and so many were
-    `left`, or not read to their end, as the analysis was stopped. Text that only looks
-    like another language is rated all the same, but that is weak evidence where there is no other.
+    `left`, or not read to their end, as the analysis was stopped. While anything is unread no key is covered, whatever
+    else was rated: only the source says that something was. Text that only looks like another language is rated all the
+    same, but that is weak evidence where it is a text that was given, or all there is.
     """
     known = _known(models)
     read = languages(models)
     strange = [piece for piece in rated if read and piece.language and piece.language not in read]
-    weak = bool(strange) and len(strange) == len(rated)
+    weak = bool(strange) and (len(strange) == len(rated) or any(piece.origin == "text" for piece in strange))
     source = ", ".join(f"toxicity/{spec.name}" for spec in asked(models))
     entries = []
     for label in LABELS:
@@ -53,7 +54,7 @@ def coverage(
             stopped = f"the analysis ended before all was rated (texts left: {left:,})" if left else ""
             reach = _reach(models, origins, unread, strange)
             words = "; ".join(filter(None, (known[label].reason, reach, stopped)))
-            grade = "weak evidence" if weak else known[label].grade
+            grade: Grade = "not covered" if unread else "weak evidence" if weak else known[label].grade
             entries.append(Coverage(label=label, grade=grade, source=source, reason=words))
     return entries
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Self
 
 from model_zoo.moderation.schema import ContentTypeSegment, ModerationPart, ModerationSegment
-from model_zoo.report import Report, Segment
+from model_zoo.report import Report
 from model_zoo.vocabulary import OWN_NAMESPACE
 from serve.formats.form import Form, as_json
 from serve.formats.rekognition_shape import (
@@ -23,14 +27,36 @@ from serve.formats.rekognition_shape import (
 DOMAIN = "moderation"
 
 
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """When the picture was of one kind, so that a time is found at once."""
+
+    segments: tuple[ContentTypeSegment, ...]  # by start
+    starts: tuple[int, ...]  # milliseconds
+    reached: tuple[int, ...]  # milliseconds; the latest end of all up to each
+
+    @classmethod
+    def of(cls, segments: Sequence[ContentTypeSegment]) -> Self:
+        """Put the segments of one label in order."""
+        ordered = tuple(sorted(segments, key=lambda segment: segment.start_seconds))
+        ends = accumulate((millis(segment.end_seconds) for segment in ordered), max)
+        return cls(ordered, tuple(millis(segment.start_seconds) for segment in ordered), tuple(ends))
+
+    def best(self, start: int, end: int) -> float | None:
+        """Return the highest confidence at some moment between two times in milliseconds; None if it was never so."""
+        near = self.segments[bisect_right(self.reached, start) : bisect_right(self.starts, end)]
+        return max((kind.peak_confidence for kind in near if start < millis(kind.end_seconds)), default=None)
+
+
 def by_timestamps(report: Report) -> str:
     """Return one item for every analyzed frame that shows a label."""
     part = _part(report)
+    kinds = _kinds(part)
     items: list[Json] = [
         {
             "Timestamp": timestamp,
             "ModerationLabel": _label(segment, confidence),
-            "ContentTypes": _content_types(part, timestamp, timestamp),
+            "ContentTypes": _content_types(kinds, timestamp, timestamp),
         }
         for segment in _segments(part)
         for timestamp, confidence in moments(segment)
@@ -42,11 +68,12 @@ def by_timestamps(report: Report) -> str:
 def by_segments(report: Report) -> str:
     """Return one item for every stretch of time that shows a label."""
     part = _part(report)
+    kinds = _kinds(part)
     items: list[Json] = [
         {
             **stretch(segment),
             "ModerationLabel": _label(segment, percent(segment.peak_confidence)),
-            "ContentTypes": _content_types(part, millis(segment.start_seconds), millis(segment.end_seconds)),
+            "ContentTypes": _content_types(kinds, millis(segment.start_seconds), millis(segment.end_seconds)),
         }
         for segment in _segments(part)
     ]
@@ -76,15 +103,16 @@ def _label(segment: ModerationSegment, confidence: float) -> Json:
     }
 
 
-def _content_types(part: ModerationPart, start: int, end: int) -> list[Json]:
+def _kinds(part: ModerationPart) -> dict[str, _Kind]:
+    """Return what kinds of picture there were, by name."""
+    names = sorted({segment.label for segment in part.content_types})
+    return {name: _Kind.of([segment for segment in part.content_types if segment.label == name]) for name in names}
+
+
+def _content_types(kinds: Mapping[str, _Kind], start: int, end: int) -> list[Json]:
     """Return what kind of picture it was at some moment between two times in milliseconds."""
-    best: dict[str, Segment] = {}
-    kinds: Sequence[ContentTypeSegment] = part.content_types
-    for kind in kinds:
-        together = millis(kind.start_seconds) <= end and start < millis(kind.end_seconds)
-        if together and (kind.label not in best or best[kind.label].peak_confidence < kind.peak_confidence):
-            best[kind.label] = kind
-    return [{"Confidence": percent(kind.peak_confidence), "Name": name} for name, kind in sorted(best.items())]
+    best = {name: kind.best(start, end) for name, kind in kinds.items()}
+    return [{"Confidence": percent(peak), "Name": name} for name, peak in best.items() if peak is not None]
 
 
 def _document(report: Report, part: ModerationPart, items: list[Json], aggregate_by: str) -> str:

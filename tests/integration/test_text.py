@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from benchmarks import measured, text_quality
 from model_zoo.report import Segment
+from serve.asked import Asked
 from serve.pipeline import Analyzer
 from serve.settings import load_settings
 from tests.conftest import MEDIA
@@ -58,6 +62,32 @@ def test_no_text_is_invented_on_a_picture_without_writing(reader: Analyzer, name
 def test_a_screencast_says_hello(reader: Analyzer) -> None:
     segments = reader.analyze(MEDIA / "images" / "screencast_text.jpg").domains["text"].segments
     assert "Hello world..." in {segment.label for segment in segments}
+
+
+def slides(path: Path, names: Sequence[str], seconds: int) -> Path:
+    """Write a video of pictures that are shown for so long each, one frame a picture."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=1)
+        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
+        stream.codec_context.gop_size = 1
+        for number, name in enumerate(names):
+            with av.open(str(MEDIA / "images" / name)) as picture:
+                pixels = next(picture.decode(video=0)).to_ndarray(format="rgb24", width=640, height=360)
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+            frame.pts, frame.time_base = number * seconds, Fraction(1)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("interval_seconds", [0.001, 1.0])
+def test_what_stands_on_a_slide_is_there_for_as_long_as_the_slide(
+    reader: Analyzer, tmp_path: Path, interval_seconds: float
+) -> None:
+    video = slides(tmp_path / "slides.mp4", ["flower.jpg", "screencast_text.jpg", "flower.jpg"], seconds=5)
+    report = reader.analyze(video, asked=Asked(interval_seconds=interval_seconds))
+    hello = [segment for segment in report.domains["text"].segments if segment.label == "Hello world..."]
+    assert [(segment.start_seconds, segment.end_seconds, segment.frames) for segment in hello] == [(5, 10, 1)]
 
 
 @pytest.mark.media

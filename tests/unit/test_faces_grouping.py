@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -75,6 +76,17 @@ def test_long_media_are_grouped_piece_by_piece_with_the_same_result(monkeypatch:
     groups = by_person(*((n % 5, float(n)) for n in range(60)))
     monkeypatch.setattr(grouping, "MOST_AT_ONCE", 7)
     assert members(people(groups, THRESHOLD)) == [set(range(person, 60, 5)) for person in range(5)]
+
+
+def test_thousands_of_people_take_no_more_memory_than_a_few_thousand() -> None:
+    random = np.random.default_rng(3)
+    seen = [group_of(n, [float(n)], random.normal(0, 1, (1, 128))) for n in range(9_000)]
+    tracemalloc.start()
+    found = people(seen, THRESHOLD)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found) == 9_000
+    assert peak_bytes < 400e6
 
 
 def test_nobody_gives_nobody() -> None:

@@ -140,6 +140,22 @@ def test_a_person_near_a_picture_of_the_gallery_has_its_name_and_others_have_non
     assert {segment.label for segment in part.segments} == {"face", "Ann", "person-2"}
 
 
+def test_somebody_on_slow_slides_is_on_the_screen_for_as_long_as_the_slides() -> None:
+    slides = [frame(0, (100, "A")), frame(5, (100, "A")), frame(10), frame(15, (100, "A"))]
+    models = {"detector": DETECTOR, "embedder": EMBEDDER}
+    part = faces.summarize(Summary({"detector": slides}, models, 1.0, 20.0, *SIZE, {}))
+    (person,) = part.people
+    assert (person.last_seen_seconds, person.seconds_on_screen) == (20, 15)
+    assert [(track.start_seconds, track.end_seconds) for track in part.tracks] == [(0, 10), (15, 20)]
+
+
+def test_a_face_is_one_track_where_every_frame_is_asked_for() -> None:
+    every = [frame(0.04 * number, (100, "A")) for number in range(6)]
+    models = {"detector": DETECTOR, "embedder": EMBEDDER}
+    (track,) = faces.summarize(Summary({"detector": every}, models, 0.001, 0.24, *SIZE, {})).tracks
+    assert (track.start_seconds, track.end_seconds) == (0, 0.24)
+
+
 def test_a_still_picture_has_people_too() -> None:
     models = {"detector": DETECTOR, "embedder": EMBEDDER}
     part = faces.summarize(Summary({"detector": [frame(0, (100, "A"))]}, models, 1.0, 0.0, *SIZE, {}))

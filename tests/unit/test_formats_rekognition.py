@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ import botocore.validate
 import pytest
 
 from model_zoo.faces.schema import FacesPart
+from model_zoo.moderation.schema import ContentTypeSegment
 from model_zoo.report import Report
 from serve.formats import form_named, render
 from serve.formats.rekognition_segments import timecode
 from serve.saved import read_report
 from tests.contract.test_report_schema import OLD_REPORTS
-from tests.unit.report_fixtures import everything, finding, moderation, report, with_parents
+from tests.unit.report_fixtures import everything, finding, moderation, report, span, with_parents
 
 OPERATIONS = {
     "rekognition-content-moderation": "GetContentModeration",
@@ -112,6 +114,32 @@ def test_moderation_by_timestamps_has_the_time_and_confidence_of_every_frame() -
         (2503, 90.0),
         (4004, 65.0),
     ]
+
+
+def test_hours_of_flagged_cartoons_are_written_in_time() -> None:
+    drawn = [
+        ContentTypeSegment(label="Animated", grade="weak evidence", **span(second, second + 0.5, 0.9))
+        for second in map(float, range(15_000))
+    ]
+    times = [float(second) for second in range(15_000)]
+    seen = {"frames": len(times), "frame_seconds": times, "frame_confidences": [0.9] * len(times)}
+    flagged = moderation(finding("Gambling", 0.0, 15_000.0, 0.9).model_copy(update=seen))
+    of = report(moderation=flagged.model_copy(update={"content_types": drawn}))
+    start_seconds = time.monotonic()
+    items = document("rekognition-content-moderation", of)["ModerationLabels"]
+    assert time.monotonic() - start_seconds < 20  # every frame against every stretch takes minutes
+    assert len(items) == 15_000
+    assert all(item["ContentTypes"] == [{"Confidence": 90.0, "Name": "Animated"}] for item in items)
+
+
+def test_the_kinds_of_picture_of_a_stretch_are_those_at_its_time_each_with_its_best() -> None:
+    kinds = [("Animated", 0.0, 2.0, 0.9), ("Animated", 4.0, 6.0, 0.95), ("Illustrated", 5.0, 9.0, 0.92)]
+    drawn = [ContentTypeSegment(label=label, grade="weak evidence", **span(*times)) for label, *times in kinds]
+    found = moderation(finding("Gambling", 1.0, 5.0, 0.9), finding("Gambling", 2.0, 3.0, 0.9))
+    of = report(moderation=found.model_copy(update={"content_types": drawn}))
+    items = document("rekognition-content-moderation-segments", of)["ModerationLabels"]
+    animated, illustrated = {"Confidence": 95.0, "Name": "Animated"}, {"Confidence": 92.0, "Name": "Illustrated"}
+    assert [item["ContentTypes"] for item in items] == [[animated, illustrated], []]
 
 
 def test_where_an_older_report_does_not_know_the_frames_they_are_spread_evenly() -> None:

@@ -155,6 +155,20 @@ def test_a_hint_at_the_same_time_supports_a_finding_and_does_not_stand_beside_it
     assert [item.grade for item in parent.evidence] == ["trained detector", "weak evidence"]
 
 
+def test_a_hint_that_goes_on_beyond_a_finding_is_kept_and_one_that_hardly_does_is_not() -> None:
+    male_chest = [Prediction(10.0, boxes=(Box("MALE_BREAST_EXPOSED", 0.8, 0, 0, 9, 9),)), Prediction(11.0)]
+
+    def of_parent(first: int, end: int) -> list[tuple[str, float, float]]:
+        sexy = classes(*({"Sexy": 0.9 * (first <= second < end)} for second in range(60)))
+        part = part_of({"nsfw_classes": sexy, "body_parts": male_chest}, seconds=60.0)
+        parent = "Non-Explicit Nudity of Intimate parts and Kissing"
+        return [(s.status, s.start_seconds, s.end_seconds) for s in part.segments if s.label == parent]
+
+    assert of_parent(0, 40) == [("hint", 0, 40), ("finding", 10, 11)]
+    assert of_parent(9, 12) == [("finding", 10, 11)]
+    assert of_parent(10, 14) == [("finding", 10, 11), ("hint", 10, 14)]
+
+
 def test_drawings_are_content_types_and_no_findings() -> None:
     part = part_of({"nsfw_classes": classes({"Drawing": 0.95}, {"Drawing": 0.95}, {})})
     assert part.segments == []
@@ -187,6 +201,16 @@ def test_coverage_grows_with_what_runs() -> None:
     assert found["Explicit Nudity"].grade == "trained detector"
     assert found["Weapons"].grade == found["Violence"].grade == "weak evidence"
     assert found["Graphic Violence"].grade == "not covered"
+
+
+def test_a_detector_of_ones_own_covers_only_the_labels_that_it_has() -> None:
+    own = NUDENET.model_copy(update={"labels": ("FEMALE_BREAST_EXPOSED",)})
+    models = MODELS | {"body_parts": own}
+    found = covered(moderation.summarize(Summary({"body_parts": []}, models, 1.0, 10.0, *SIZE, {})))
+    exposed = {label: entry.grade for label, entry in found.items() if label.startswith("Exposed")}
+    assert exposed.pop("Exposed Female Nipple") == "trained detector"
+    assert set(exposed.values()) == {"not covered"}
+    assert found["Explicit Nudity"].reason == "only through Exposed Female Nipple"
 
 
 class Fixed:

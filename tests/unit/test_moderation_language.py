@@ -94,6 +94,12 @@ def test_coverage_of_hateful_writing_needs_somebody_who_read_and_somebody_who_ju
     assert "needs the domains text and toxicity" in (hate_text({}).reason or "")
 
 
+def test_hateful_writing_is_covered_also_where_the_speech_was_in_a_language_that_nobody_knows() -> None:
+    unread = Coverage(label="hate_speech", grade="not covered", source="toxicity/toxic_bilstm", reason="speech in de")
+    parts = {"text": READ, "toxicity": ToxicityPart(coverage=[unread], models=[CLASSIFIER])}
+    assert hate_text(parts).grade == "trained classifier"
+
+
 def test_hours_of_threats_and_screams_are_put_together_in_time() -> None:
     times = [(4.0 * number, 4.0 * number + 1) for number in range(8_000)]
     said = [toxic("violence_or_threat", "speech", *both)["toxicity"] for both in times]

@@ -109,6 +109,23 @@ def test_a_thing_never_surely_seen_has_no_track_and_no_segment() -> None:
     assert (part.tracks, part.segments) == ([], [])
 
 
+@pytest.mark.parametrize(("apart_seconds", "interval_seconds"), [(5.0, 1.0), (0.04, 0.001)])
+def test_a_thing_is_followed_however_far_the_frames_are_apart(apart_seconds: float, interval_seconds: float) -> None:
+    seen = [Prediction(apart_seconds * number, boxes=(dog(number),)) for number in range(6)]
+    summary = Summary({"detector": seen}, {"detector": SPEC}, interval_seconds, 6 * apart_seconds, *WIDE, {})
+    part = objects.summarize(summary)
+    assert [(t.start_seconds, t.end_seconds, t.frames) for t in part.tracks] == [(0, 6 * apart_seconds, 6)]
+    assert [(s.start_seconds, s.end_seconds, s.frames) for s in part.segments] == [(0, 6 * apart_seconds, 6)]
+
+
+def test_where_frames_were_lost_a_thing_is_not_said_to_be_there_in_between() -> None:
+    seen = [Prediction(second, boxes=(dog(0),)) for second in (0.0, 1.0, 2.0, 30.0, 31.0)]
+    summary = Summary({"detector": seen}, {"detector": SPEC}, 1.0, 32.0, *WIDE, {}, step_seconds=1.0)
+    part = objects.summarize(summary)
+    assert [(s.start_seconds, s.end_seconds) for s in part.segments] == [(0, 3), (30, 32)]
+    assert [(t.start_seconds, t.end_seconds) for t in part.tracks] == [(0, 3), (30, 32)]
+
+
 def test_tracks_end_at_cuts_where_the_shots_are_known() -> None:
     shots = ShotsPart(segments=[shot(0, 0.0, 0.6), shot(1, 0.6, 2.0)])
     seen = frames((dog(0),), (dog(0),))

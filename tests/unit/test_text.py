@@ -88,14 +88,17 @@ def seen(
     return [row for batch in frames for row in watcher.predict(batch)]
 
 
-def part_of(predictions: Sequence[Prediction], parts: dict[str, DomainPart] | None = None) -> TextPart:
+def part_of(
+    predictions: Sequence[Prediction], parts: dict[str, DomainPart] | None = None, interval_seconds: float = 1.0
+) -> TextPart:
     specs = {"detector": DETECTOR, "recogniser": RECOGNISER}
-    end = predictions[-1].seconds + 1
-    return text.summarize(Summary({"detector": predictions}, specs, 1.0, end, 1000, 500, parts or {}))
+    apart_seconds = predictions[1].seconds if len(predictions) > 1 else 1.0
+    end = predictions[-1].seconds + apart_seconds
+    return text.summarize(Summary({"detector": predictions}, specs, interval_seconds, end, 1000, 500, parts or {}))
 
 
-def frames(*boxes: tuple[Box, ...]) -> list[Prediction]:
-    return [Prediction(float(second), boxes=found) for second, found in enumerate(boxes)]
+def frames(*boxes: tuple[Box, ...], apart_seconds: float = 1.0) -> list[Prediction]:
+    return [Prediction(apart_seconds * number, boxes=found) for number, found in enumerate(boxes)]
 
 
 def line(label: str, confidence: float = 0.9, x: float = 100, y: float = 100) -> Box:
@@ -263,6 +266,21 @@ def test_a_missed_sample_does_not_end_a_segment() -> None:
     assert (segment.start_seconds, segment.end_seconds, segment.frames) == (0, 3, 2)
 
 
+def test_text_on_a_slide_is_there_for_as_long_as_the_slide() -> None:
+    slides = frames((), (line("SALE"),), (line("SALE"),), (), (line("SALE"),), apart_seconds=5.0)
+    found = part_of(slides).segments
+    assert [(segment.start_seconds, segment.end_seconds, segment.frames) for segment in found] == [
+        (5, 15, 2),
+        (20, 25, 1),
+    ]
+
+
+def test_a_line_that_stands_still_is_one_segment_however_often_it_is_asked_for() -> None:
+    every = frames(*[(line("SALE"),)] * 6, (), *[(line("SALE"),)] * 5, apart_seconds=0.04)
+    (segment,) = part_of(every, interval_seconds=0.001).segments
+    assert (segment.start_seconds, segment.end_seconds, segment.frames) == (0, 0.48, 11)
+
+
 def test_text_never_surely_read_is_left_out() -> None:
     assert part_of(frames((line("CQMO", 0.75),), (line("CQMO", 0.7),))).segments == []
 
@@ -301,6 +319,6 @@ def test_hours_of_a_full_slide_are_followed_in_time() -> None:
     lines = tuple(Box(label.format(row), 0.9, 0, row * 10, 900, row * 10 + 9) for row in range(100))
     predictions = [Prediction(float(second), boxes=lines) for second in range(1_000)]
     start_seconds = time.monotonic()
-    found = threads(predictions, 2.5)
+    found = threads(predictions, {float(second): second + 1.0 for second in range(1_000)}, 1.5)
     assert time.monotonic() - start_seconds < 60
     assert [len(thread.rows) for thread in found] == [1_000] * 100

