@@ -90,6 +90,25 @@ def test_what_stands_on_a_slide_is_there_for_as_long_as_the_slide(
     assert [(segment.start_seconds, segment.end_seconds, segment.frames) for segment in hello] == [(5, 10, 1)]
 
 
+def damage(path: Path, first: int, end: int) -> Path:
+    """Make the packets from one number on and before another unreadable."""
+    with av.open(str(path)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    content = bytearray(path.read_bytes())
+    for start, size in places[first:end]:
+        content[start : start + size] = bytes(size)
+    path.write_bytes(content)
+    return path
+
+
+def test_text_is_not_said_to_be_there_while_frames_are_lost(reader: Analyzer, tmp_path: Path) -> None:
+    video = damage(slides(tmp_path / "slides.mp4", ["screencast_text.jpg"] * 20, seconds=1), 5, 15)
+    report = reader.analyze(video)
+    assert report.decode.truncated
+    hello = [segment for segment in report.domains["text"].segments if segment.label == "Hello world..."]
+    assert [(segment.start_seconds, segment.end_seconds) for segment in hello] == [(0, 5), (15, 20)]
+
+
 @pytest.mark.media
 def test_labelled_pictures_are_read_as_well_as_the_card_says(
     reader: Analyzer, rich_media: Path, monkeypatch: pytest.MonkeyPatch
