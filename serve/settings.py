@@ -28,7 +28,7 @@ class Settings(BaseSettings):
     Lists are written with commas: `REELWARDEN_DOMAINS=moderation,shots`.
     """
 
-    model_config = SettingsConfigDict(env_prefix="REELWARDEN_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="REELWARDEN_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     domains: Annotated[tuple[str, ...], NoDecode] = Field((), description="domains to run; empty runs all of them")
     interval_seconds: float = Field(

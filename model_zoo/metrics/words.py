@@ -6,10 +6,11 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from model_zoo.ops.text import edit_distance
 
-NO_LETTER = re.compile(r"[^\w']+|_")
+SPACELESS = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")  # as Unicode names their letters
 QUOTES = re.compile(r"(?<!\w)'|'(?!\w)")
 
 
@@ -27,9 +28,24 @@ class Edits:
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words of a text, without case, punctuation and accents' spelling (NFKC)."""
+    """Return the words of a text, without case, punctuation and accents' spelling (NFKC).
+
+    Where a script puts no spaces between words (Chinese, Japanese, Thai and its neighbours) every character is one.
+    """
     plain = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
-    return QUOTES.sub("", NO_LETTER.sub(" ", plain)).split()
+    return QUOTES.sub("", "".join(map(_in_words, plain))).split()
+
+
+@lru_cache(maxsize=10_000)
+def _in_words(character: str) -> str:
+    """Return what stands for a character: itself, a space for punctuation, nothing for what is not seen."""
+    category = unicodedata.category(character)
+    if category == "Cf":  # such as the joiners of Indian scripts
+        return ""
+    if category[0] not in "LMN" and character != "'":
+        return " "
+    spaceless = category[0] == "L" and unicodedata.name(character, "").startswith(SPACELESS)
+    return f" {character}" if spaceless else character
 
 
 def word_edits(said: str, references: Sequence[str]) -> Edits:

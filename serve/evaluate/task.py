@@ -51,9 +51,11 @@ def labelled_files(folder: Path) -> list[Labelled]:
     media = sorted(path for path in folder.iterdir() if path.suffix.lower() in MEDIA_SUFFIXES - {ANSWER})
     if not media:
         raise UsageError(f"{folder}: no media in it; see docs/evaluate.md")
+    own = {path.with_suffix(ANSWER) for path in media}  # `talk.2.txt` is that of talk.2.wav, and no other of talk.wav
     found = []
     for path in media:
-        files = [path.with_suffix(ANSWER), *sorted(folder.glob(f"{glob.escape(path.stem)}.*.txt"))]
+        others = set(folder.glob(f"{glob.escape(path.stem)}.*.txt")) - own
+        files = [path.with_suffix(ANSWER), *sorted(others)]
         texts = tuple(text_of(file) for file in files if file.is_file())
         if not texts:
             raise UsageError(f"{path}: no right answer beside it; write {files[0].name}, see docs/evaluate.md")

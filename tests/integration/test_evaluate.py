@@ -14,6 +14,7 @@ from model_zoo.errors import UsageError
 from serve.cli import app
 from serve.cli_evaluate import by_model
 from serve.evaluate import evaluate
+from serve.evaluate.task import labelled_files
 from serve.pipeline import Analyzer
 from serve.settings import load_settings
 from tests.conftest import MEDIA
@@ -128,6 +129,17 @@ def test_a_medium_without_an_answer_is_refused_so_that_figures_do_not_get_better
     (copied(tmp_path / "shots", "demo.mp4") / "demmo.txt").write_text(CUTS, "utf-8")
     with pytest.raises(UsageError, match=r"demo\.mp4: no right answer beside it; write demo\.txt"):
         evaluate(tmp_path, load_settings())
+
+
+def test_the_answer_of_another_recording_does_not_count_as_right(tmp_path: Path) -> None:
+    for name, text in (("talk", "hello world"), ("talk.2", "good bye"), ("talk.3", "")):
+        (tmp_path / f"{name}.txt").write_text(text, "utf-8")
+    for name in ("talk.wav", "talk.2.wav"):
+        (tmp_path / name).touch()
+    assert {one.media.name: one.answers for one in labelled_files(tmp_path)} == {
+        "talk.wav": ("hello world", ""),
+        "talk.2.wav": ("good bye",),
+    }
 
 
 def test_a_wrong_line_is_named(tmp_path: Path) -> None:

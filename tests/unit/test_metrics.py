@@ -23,6 +23,9 @@ from model_zoo.metrics.words import Edits, character_edits, together, word_edits
         ("don’t stop", "Don't stop.", 0, 2),
         ("well-known", "well known", 0, 2),
         ("два три", "Два, три", 0, 2),
+        ("मैं हिन्दू बोलती हैं", "मैं हिन्दी बोलता हूँ", 3, 4),  # vowel signs are part of a word
+        ("我会说中义", "我会说中文", 1, 5),  # no spaces: a character is a word
+        ("สวัสดีครับ", "สวัสดีครับ!", 0, 7),
     ],
 )
 def test_word_errors_are_insertions_removals_and_replacements(said: str, right: str, edits: int, length: int) -> None:

@@ -25,3 +25,11 @@ def test_an_interval_that_no_media_needs_is_refused_in_a_query_in_json_and_in_a_
 
 def test_the_least_interval_is_taken() -> None:
     assert options_of({"interval_seconds": "0.001"}, None).interval_seconds == 0.001
+
+
+def test_a_variable_that_is_empty_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Templates of Compose and Kubernetes write `NAME=` for what nobody has set."""
+    usual = load_settings()
+    for name in type(usual).model_fields:
+        monkeypatch.setenv(f"REELWARDEN_{name.upper()}", "")
+    assert load_settings() == usual
