@@ -16,10 +16,20 @@ from deploy.ecr.registry import prepare
 from deploy.sagemaker.requests import Deployment, requests, service_of
 from images.build import build, name_of
 from images.catalog import images
+from model_zoo.errors import ReelwardenError
 
 
 def main() -> None:
-    """Push what the command line names; every image where it names none."""
+    """Push what the command line names, every image where it names none; an error ends the program with one line."""
+    try:
+        ship()
+    except ReelwardenError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
+
+
+def ship() -> None:
+    """Push what the command line names, and write the requests."""
     known = {image.name: image for image in images()}
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(known)}; all of them by default")
