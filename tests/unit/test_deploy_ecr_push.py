@@ -25,7 +25,7 @@ if words[:2] == ["image", "inspect"]:
     print(f"sha256:{{hashed}} {commit}")
 elif words[0] == "push":
     print(f"latest: digest: sha256:{{hashed}} size: 1")
-elif words[0] == "run":
+elif words[0] == "run" and "sha256sum" not in words[-1]:
     print('{{"metadata": {{}}, "components": []}}' if "cat" in words[-1] else "libc6 2.36 amd64")
 """
 
