@@ -16,6 +16,7 @@ from pathlib import Path
 
 from images.catalog import ROOT, Flavor, Image, images
 from images.sbom import write_sbom
+from images.wheel_libraries import table
 from model_zoo.catalog import catalog
 from model_zoo.licences import accepts_licence
 from model_zoo.manifest import ModelSpec
@@ -105,6 +106,7 @@ def name_of(image: Image, flavor: Flavor, *, slim: bool = False) -> str:
 def labels(image: Image, flavor: Flavor, specs: Sequence[ModelSpec]) -> dict[str, str]:
     """Return what the image says of itself, by the last word of the label; `specs` are its weights."""
     licences = {LICENCE, *(spec.licence.weights for spec in specs)} | ({NVIDIA_LICENCE} if flavor == "gpu" else set())
+    licences |= {wheel["as_a_whole"] for wheel in table()["wheels"].values()}  # of packages that every image has
     return {
         "title": image.repository,
         "version": VERSION,

@@ -13,13 +13,23 @@ from pathlib import Path
 
 from deploy.ecr.push import logged_in, push
 from deploy.ecr.registry import prepare
-from deploy.sagemaker.requests import Deployment, requests, service_of
+from deploy.sagemaker.requests import Deployment, job_name_of, requests, service_of
 from images.build import build, name_of
 from images.catalog import images
+from model_zoo.errors import ReelwardenError
 
 
 def main() -> None:
-    """Push what the command line names; every image where it names none."""
+    """Push what the command line names, every image where it names none; an error ends the program with one line."""
+    try:
+        ship()
+    except ReelwardenError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
+
+
+def ship() -> None:
+    """Push what the command line names, and write the requests."""
     known = {image.name: image for image in images()}
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(known)}; all of them by default")
@@ -59,8 +69,19 @@ def write_requests(deployment: Deployment, out: Path) -> None:
     for operation, request in requests(deployment).items():
         path = place / f"{operation}.json"
         path.write_text(json.dumps(request, indent=2) + "\n", "utf-8")
-        command = "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in operation).strip("-")
-        sys.stdout.write(f"  aws {service_of(operation)} {command} --cli-input-json file://{path}\n")
+        sys.stdout.write(f"  {command(operation, deployment.name, path)}\n")
+
+
+def command(operation: str, name: str, path: Path) -> str:
+    """Return the line for a shell that sends a request; a job is called after the time at which the line is run."""
+    line = f"aws {service_of(operation)} {dashed(operation)} --cli-input-json file://{path}"
+    job = job_name_of(operation)
+    return f"{line} --{dashed(job)} {name}-$(date -u +%Y%m%d-%H%M%S)" if job else line
+
+
+def dashed(words: str) -> str:
+    """Return `CreateModel` as the command line of AWS spells it, `create-model`."""
+    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in words).strip("-")
 
 
 if __name__ == "__main__":

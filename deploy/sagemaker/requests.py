@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from serve.drivers import INFERENCE_AMI, TRANSFORM_AMI
 CPU_INSTANCE = "ml.c6i.xlarge"
 GPU_INSTANCE = "ml.g5.xlarge"
 MOST_REQUEST_MB = 100  # of a batch transform; larger videos go through asynchronous endpoints or processing jobs
+_LETTERS = 12  # of a hash; the names of AWS have 63 at most, and those of jobs also need room for a time
 ONE_HOUR_SECONDS = 3600  # the most that asynchronous endpoints and batch transforms wait for one answer
 # the container cannot know how long its caller waits, and would answer after 60 s with what it has seen by then
 DEADLINE = {"REELWARDEN_DEADLINE_SECONDS": str(ONE_HOUR_SECONDS)}
@@ -19,7 +21,7 @@ DEADLINE = {"REELWARDEN_DEADLINE_SECONDS": str(ONE_HOUR_SECONDS)}
 class Deployment:
     """What the requests are about."""
 
-    name: str  # of the model, the endpoint and the jobs
+    name: str  # of the endpoint, and what the names of the model and of jobs begin with
     image_uri: str
     flavor: Literal["cpu", "gpu"]
     role_arn: str
@@ -31,17 +33,28 @@ class Deployment:
         """Return a sensible first instance type."""
         return GPU_INSTANCE if self.flavor == "gpu" else CPU_INSTANCE
 
+    @property
+    def versioned_name(self) -> str:
+        """Return a name that no other image or weights have, as a model cannot be changed once it is made."""
+        made_of = f"{self.image_uri} {self.model_data_url or ''}"
+        return f"{self.name}-{hashlib.sha256(made_of.encode()).hexdigest()[:_LETTERS]}"
+
 
 def requests(deployment: Deployment) -> dict[str, dict[str, Any]]:
     """Return operation -> request; the names of the operations are the API's."""
     return {
         "CreateModel": _model(deployment),
         "CreateEndpointConfig": _endpoint_config(deployment),
-        "CreateEndpoint": {"EndpointName": deployment.name, "EndpointConfigName": deployment.name},
+        "CreateEndpoint": {"EndpointName": deployment.name, "EndpointConfigName": deployment.versioned_name},
         "InvokeEndpointAsync": _invocation(deployment),
         "CreateTransformJob": _transform_job(deployment),
         "CreateProcessingJob": _processing_job(deployment),
     }
+
+
+def job_name_of(operation: str) -> str | None:
+    """Return the field with the name of the job that an operation starts; each run of a job needs a name of its own."""
+    return {"CreateTransformJob": "TransformJobName", "CreateProcessingJob": "ProcessingJobName"}.get(operation)
 
 
 def service_of(operation: str) -> str:
@@ -54,7 +67,7 @@ def _model(deployment: Deployment) -> dict[str, Any]:
     if deployment.model_data_url:
         container["ModelDataUrl"] = deployment.model_data_url
     return {
-        "ModelName": deployment.name,
+        "ModelName": deployment.versioned_name,
         "PrimaryContainer": container,
         "ExecutionRoleArn": deployment.role_arn,
         "EnableNetworkIsolation": True,
@@ -64,7 +77,7 @@ def _model(deployment: Deployment) -> dict[str, Any]:
 def _endpoint_config(deployment: Deployment) -> dict[str, Any]:
     variant: dict[str, Any] = {
         "VariantName": "all",
-        "ModelName": deployment.name,
+        "ModelName": deployment.versioned_name,
         "InstanceType": deployment.instance_type,
         "InitialInstanceCount": 1,
         "ContainerStartupHealthCheckTimeoutInSeconds": 300,
@@ -72,7 +85,7 @@ def _endpoint_config(deployment: Deployment) -> dict[str, Any]:
     if deployment.flavor == "gpu":
         variant["InferenceAmiVersion"] = INFERENCE_AMI
     return {
-        "EndpointConfigName": deployment.name,
+        "EndpointConfigName": deployment.versioned_name,
         "ProductionVariants": [variant],
         # video takes longer than the 60 s of a real-time endpoint; for short clips and pictures leave this out, and
         # the model's DEADLINE with it
@@ -102,8 +115,8 @@ def _transform_job(deployment: Deployment) -> dict[str, Any]:
         resources["TransformAmiVersion"] = TRANSFORM_AMI
     source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{deployment.bucket}/input"}
     return {
-        "TransformJobName": deployment.name,
-        "ModelName": deployment.name,
+        "TransformJobName": deployment.versioned_name,
+        "ModelName": deployment.versioned_name,
         "MaxConcurrentTransforms": 1,
         "MaxPayloadInMB": MOST_REQUEST_MB,
         "BatchStrategy": "SingleRecord",
@@ -131,7 +144,7 @@ def _processing_job(deployment: Deployment) -> dict[str, Any]:
         },
     }
     return {
-        "ProcessingJobName": deployment.name,
+        "ProcessingJobName": deployment.versioned_name,
         "AppSpecification": {
             "ImageUri": deployment.image_uri,
             "ContainerEntrypoint": ["reelwarden", "process"],

@@ -62,7 +62,7 @@ class UnreadableRequestError(RefusedError):
 
 
 class UndecodableError(RefusedError):
-    """The Content-Type is served, but the bytes are not of it, or of a codec that there is no decoder for."""
+    """The Content-Type is served, but the bytes are no media, or of a codec that there is no decoder for."""
 
     status = 422
 

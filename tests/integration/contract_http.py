@@ -187,6 +187,12 @@ def test_c19_an_undecodable_body_is_a_422_and_the_server_goes_on(http: httpx.Cli
     assert http.get("/ping").status_code == 200
 
 
+def test_c19_media_of_another_kind_than_its_type_says_is_analyzed_as_what_it_is(http: httpx.Client) -> None:
+    picture = (MEDIA / "images" / "two_dogs.jpg").read_bytes()
+    assert lasting(post(http, picture, "video/mp4"))["media"]["kind"] == "image"
+    assert lasting(post(http, SPEECH.read_bytes(), "image/png"))["media"]["kind"] == "audio"
+
+
 def test_c19_undecodable_bytes_of_no_type_are_a_415(http: httpx.Client) -> None:
     assert post(http, b"nothing of a kind", None).status_code == 415
 

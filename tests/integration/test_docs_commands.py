@@ -29,7 +29,7 @@ ELSEWHERE = {  # what the line begins with -> where it is proven, or why it cann
     ".venv/bin/python -m images.build": "tests of the images",
     ".venv/bin/python -m deploy.ecr": "test_image_push.py, against a real registry",
     ".venv/bin/reelwarden models pack": "run below without its folder",
-    "python -m export": "test_export*.py; takes minutes, and needs the checkpoints of the reader",
+    ".venv/bin/python -m export": "test_export*.py; takes minutes, and needs the checkpoints of the reader",
     "reelwarden models build": "needs TensorRT and a GPU",
     "reelwarden models pull nudenet_320n": "needs a licence that the reader must accept",
     "reelwarden models verify house_nsfw": "needs the reader's own model",

@@ -10,6 +10,7 @@ import pytest
 
 from images.build import NVIDIA_LICENCE
 from images.catalog import Image, images
+from images.wheel_libraries import table
 from model_zoo.catalog import catalog
 from model_zoo.licences import PERMISSIVE
 from serve.version import VERSION
@@ -58,7 +59,8 @@ def test_c37_labels_tell_sagemaker_and_people_what_it_is(image: Image) -> None:
     assert len(labels["org.opencontainers.image.revision"].removesuffix("-dirty")) == 40
     licences = set(labels["org.opencontainers.image.licenses"].split(" AND "))
     assert "Apache-2.0" in licences
-    assert licences - PERMISSIVE == ({NVIDIA_LICENCE} if FLAVOR == "gpu" else set())
+    pyav = {wheel["as_a_whole"] for wheel in table()["wheels"].values()}
+    assert licences - PERMISSIVE == pyav | ({NVIDIA_LICENCE} if FLAVOR == "gpu" else set())
 
 
 @each_image
@@ -110,3 +112,16 @@ def test_the_list_of_what_is_inside_is_inside_and_names_packages_system_and_weig
     assert sbom["bomFormat"] == "CycloneDX"
     assert {"numpy", "fastapi", "av", "libc6"} <= names
     assert weights == {spec.name for spec in catalog() if spec.default and spec.domain in image.domains}
+
+
+@each_image
+def test_the_list_of_what_is_inside_names_the_libraries_inside_of_wheels(image: Image) -> None:
+    place = facts(image)["Config"]["Labels"]["io.reelwarden.sbom"]
+    text = run("docker", "run", "--rm", "--network=none", "--entrypoint=cat", name_of(image), place).stdout
+    wheels = [part for part in json.loads(text)["components"] if part.get("purl", "").startswith("pkg:pypi/")]
+    listed = {prop["value"] for wheel in wheels for part in wheel.get("components", ()) for prop in part["properties"]}
+    there = {line.rpartition("/site-packages/")[2] for line in files(image).splitlines() if ".libs/" in line}
+    assert listed == there
+    (pyav,) = (wheel for wheel in wheels if wheel["name"] == "av")
+    assert {"libx264", "libx265"} <= {part["name"] for part in pyav["components"]}
+    assert pyav["licenses"] == [{"expression": "BSD-3-Clause AND GPL-3.0-or-later", "acknowledgement": "concluded"}]

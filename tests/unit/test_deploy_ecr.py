@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import boto3
 import pytest
 from moto import mock_aws
 
 from deploy.ecr.registry import prepare
+from model_zoo.errors import UsageError
+from tests.conftest import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +47,47 @@ def test_without_an_option_the_region_is_the_one_of_the_environment(monkeypatch:
         monkeypatch.delenv(other, raising=False)
     monkeypatch.setenv(name, "eu-west-1")
     assert ".eu-west-1." in prepare([]).registry
+
+
+def test_without_credentials_or_a_region_one_line_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(UsageError, match="specify a region; see --region"):
+        prepare([])
+    with pytest.raises(UsageError, match="credentials"):
+        prepare(["reelwarden-all"], "eu-west-1")
+
+
+@pytest.fixture
+def without_boto3(tmp_path: Path) -> Path:
+    """Return a folder on whose path boto3 cannot be imported, as after `make images`."""
+    (tmp_path / "boto3.py").write_text("raise ModuleNotFoundError('boto3')", "utf-8")
+    return tmp_path
+
+
+def ship(without_boto3: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.ecr", *words],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(without_boto3), "PATH": str(without_boto3)},  # no docker either
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_without_boto3_one_line_says_how_to_install_it(without_boto3: Path) -> None:
+    done = ship(without_boto3, "shots")
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"Amazon ECR needs boto3; install it with `{sys.executable} -m pip install boto3`, or name --registry\n"
+    )
+
+
+def test_without_boto3_the_options_are_told_and_other_registries_are_pushed_to(without_boto3: Path) -> None:
+    assert "--registry" in ship(without_boto3, "--help").stdout
+    said = ship(without_boto3, "shots", "--registry", "localhost:5000").stderr
+    assert "boto3" not in said
+    assert "'docker'" in said  # it came as far as Docker

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -25,7 +27,7 @@ if words[:2] == ["image", "inspect"]:
     print(f"sha256:{{hashed}} {commit}")
 elif words[0] == "push":
     print(f"latest: digest: sha256:{{hashed}} size: 1")
-elif words[0] == "run":
+elif words[0] == "run" and "sha256sum" not in words[-1]:
     print('{{"metadata": {{}}, "components": []}}' if "cat" in words[-1] else "libc6 2.36 amd64")
 """
 
@@ -92,3 +94,20 @@ def test_what_is_pushed_is_built_first_with_the_same_options(
     (tag,) = commands(docker, "tag")
     assert tag[1] == name
     assert done.index(image) < done.index(tag)
+
+
+def test_the_lines_to_paste_start_a_job_of_a_new_name_each_time(
+    docker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ship(monkeypatch, tmp_path / "deploy")
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines() if line.startswith("  aws ")]
+    (docker / "aws").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (docker / "aws").chmod(0o755)
+    said = [subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True).stdout for line in lines]
+    words = {text.split()[1]: text.split()[2:] for text in said}
+    files = {operation: Path(given[1].removeprefix("file://")) for operation, given in words.items()}
+    assert all(path.is_file() for path in files.values())
+    for job in ("transform", "processing"):
+        option, name = words[f"create-{job}-job"][2:]
+        assert option == f"--{job}-job-name"
+        assert re.fullmatch(r"reelwarden-shots-cpu-\d{8}-\d{6}", name)

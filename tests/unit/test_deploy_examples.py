@@ -98,6 +98,22 @@ def test_the_indexed_job_does_every_share_once() -> None:
     assert [sum(shard.has(f"clip{number}.mp4") for shard in shards) for number in range(50)] == [1] * 50
 
 
+def test_examples_name_their_image_by_a_digest_which_deploy_ecr_prints() -> None:
+    states = read("step_functions/process.asl.json")["States"]
+    names = [
+        *(pod["containers"][0]["image"] for pod in PODS.values()),
+        read("aws_batch/job_definition.json")["containerProperties"]["image"],
+        states["Process"]["Parameters"]["AppSpecification"]["ImageUri"],
+    ]
+    assert [name for name in names if not re.fullmatch(r"[\w./-]+/reelwarden-\w+@sha256:[0-9a-f]{64}", name)] == []
+
+
+def test_the_page_says_how_the_account_of_the_job_is_made_and_how_it_is_run_again() -> None:
+    page = (ROOT / "docs" / "process.md").read_text("utf-8")
+    assert f"kubectl create serviceaccount {PODS['Job']['serviceAccountName']}" in page
+    assert "kubectl replace --force -f deploy/kubernetes/job.yaml" in page
+
+
 def test_schedulers_know_every_exit_code() -> None:
     page = (ROOT / "docs" / "process.md").read_text("utf-8")
     table = page.split("## Exit codes")[1].split("##")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 import botocore.session
@@ -9,7 +10,9 @@ import pytest
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from botocore.validate import ParamValidator
 
-from deploy.sagemaker.requests import Deployment, requests, service_of
+from deploy.ecr.__main__ import dashed
+from deploy.sagemaker.requests import Deployment, job_name_of, requests, service_of
+from images.catalog import images
 from serve.drivers import (
     DEFAULT_DRIVER,
     INFERENCE_AMI,
@@ -19,6 +22,7 @@ from serve.drivers import (
     TRANSFORM_DRIVER,
 )
 from serve.settings import load_settings
+from tests.conftest import ROOT
 
 OPERATIONS = (
     "CreateModel",
@@ -55,6 +59,50 @@ def test_a_request_is_what_the_api_takes(operation: str, flavor: Literal["cpu", 
     shape = api.operation_model(operation).input_shape
     assert not ParamValidator().validate(request, shape).generate_report()
     assert not list(unknown_values(request, shape, operation))
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("name", [f"{image.repository}-{flavor}" for image in images() for flavor in ("cpu", "gpu")])
+def test_the_names_are_such_as_the_api_takes_with_a_time_behind_those_of_jobs(operation: str, name: str) -> None:
+    request = requests(Deployment(name, URI, "cpu", "role", "bucket"))[operation]
+    api = botocore.session.get_session().get_service_model(service_of(operation))
+    shape = api.operation_model(operation).input_shape
+    names = [(field, value) for field, value in request.items() if field.endswith("Name")]
+    assert names
+    for field, value in names:
+        longest = f"{value}-20261130-191500" if field == job_name_of(operation) else value
+        rules = shape.members[field].metadata
+        assert re.fullmatch(rules["pattern"], longest)
+        assert len(longest) <= rules["max"]
+
+
+def test_another_image_or_other_weights_have_a_model_of_another_name_and_the_same_have_the_same() -> None:
+    other = URI.replace("0", "1")
+    pairs = [(URI, None), (other, None), (URI, "s3://b/1.tar.gz"), (URI, "s3://b/2.tar.gz"), (URI, None)]
+    made = [requests(Deployment("a", uri, "cpu", "role", "bucket", data)) for uri, data in pairs]
+    names = [request["CreateModel"]["ModelName"] for request in made]
+    assert len(set(names)) == 4
+    assert names[0] == names[-1]
+    for request, name in zip(made, names, strict=True):
+        (variant,) = request["CreateEndpointConfig"]["ProductionVariants"]
+        assert {variant["ModelName"], request["CreateTransformJob"]["ModelName"]} == {name}
+        assert request["CreateEndpoint"]["EndpointConfigName"] == request["CreateEndpointConfig"]["EndpointConfigName"]
+        assert request["CreateEndpoint"]["EndpointName"] == request["InvokeEndpointAsync"]["EndpointName"] == "a"
+
+
+def test_an_endpoint_is_updated_with_the_request_that_made_it() -> None:
+    shape = botocore.session.get_session().get_service_model("sagemaker").operation_model("UpdateEndpoint").input_shape
+    assert not ParamValidator().validate(requests(deployment("cpu"))["CreateEndpoint"], shape).generate_report()
+
+
+def test_the_page_on_shipping_shows_commands_that_aws_has() -> None:
+    page = (ROOT / "docs" / "shipping.md").read_text("utf-8")
+    session = botocore.session.get_session()
+    api, waiters = session.get_service_model("sagemaker"), session.create_client("sagemaker", "eu-west-1").waiter_names
+    known = {dashed(name) for name in api.operation_names} | {f"wait {name.replace('_', '-')}" for name in waiters}
+    said = set(re.findall(r"aws sagemaker (wait [a-z-]+|[a-z-]+)", page))
+    assert {"create-transform-job", "update-endpoint"} <= said
+    assert said <= known
 
 
 @pytest.mark.parametrize("flavor", ["cpu", "gpu"])

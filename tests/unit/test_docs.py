@@ -9,6 +9,9 @@ from types import ModuleType
 import pytest
 import typer.main
 
+from model_zoo.catalog import catalog
+from model_zoo.domains import DOMAINS
+from model_zoo.licences import accepts_licence
 from serve.cli import app
 from serve.drivers import (
     DEFAULT_DRIVER,
@@ -79,6 +82,12 @@ def test_pages_name_the_drivers_and_hosts_that_the_code_asks_for() -> None:
     assert f"CUDA 12 needs {LEAST_DRIVER} or newer" in pages["doctor.md"]
     assert f"driver {DEFAULT_DRIVER} is SageMaker's default" in pages["doctor.md"]
     assert re.search(rf"drivers\s+from {LEAST_DRIVER} on", pages["images.md"])
+
+
+def test_the_sample_of_the_doctor_counts_the_models_that_there_are() -> None:
+    models = [spec for spec in catalog() if spec.default and accepts_licence(spec, "permissive")]
+    said = f"{len(models)} of {', '.join(domain.name for domain in DOMAINS)}"
+    assert f"models          {said}, every sha256 right" in (ROOT / "docs" / "doctor.md").read_text("utf-8")
 
 
 def test_every_command_in_the_docs_exists() -> None:

@@ -81,9 +81,9 @@ def test_gpu_images_have_one_cuda_and_cpu_images_none() -> None:
 
 
 @pytest.mark.parametrize("image", images(), ids=lambda image: image.name)
-def test_an_image_names_the_licences_of_code_and_weights_and_of_cuda_where_it_has_it(image: Image) -> None:
+def test_an_image_names_the_licences_of_code_weights_and_pyav_and_of_cuda_where_it_has_it(image: Image) -> None:
     specs = weights_of(image)
-    open_ones = {"Apache-2.0", *(spec.licence.weights for spec in specs)}
+    open_ones = {"Apache-2.0", "GPL-3.0-or-later", *(spec.licence.weights for spec in specs)}  # the second: in PyAV
     assert set(labels(image, "cpu", specs)["licenses"].split(" AND ")) == open_ones
     assert set(labels(image, "gpu", specs)["licenses"].split(" AND ")) == open_ones | {"LicenseRef-NVIDIA-Proprietary"}
 
