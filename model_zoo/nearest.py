@@ -6,8 +6,14 @@ import difflib
 from collections.abc import Iterable
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return the nearest known name as a question in brackets; empty where none is near."""
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the known name that is most like a word; empty where none is near."""
     by_small = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(word.casefold(), by_small, n=1, cutoff=0.6)
-    return f" (did you mean {by_small[near[0]]!r}?)" if near else ""
+    return by_small[near[0]] if near else ""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the nearest known name as a question in brackets; empty where none is near."""
+    near = nearest(word, known)
+    return f" (did you mean {near!r}?)" if near else ""

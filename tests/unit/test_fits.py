@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
 
 from model_zoo.catalog import catalog
 from model_zoo.domains import DOMAINS, check_fits
@@ -18,29 +16,7 @@ from model_zoo.values import Frames, View
 from serve.doctor.weights import check_models
 from serve.pipeline import Analyzer
 from serve.settings import Settings, load_settings
-from tests.unit.weights_fixtures import write_manifest
-
-SIDE = 8  # of the pictures that the fixture's entry gives
-
-
-def network(side: int = SIDE, columns: int = 2) -> bytes:
-    """Return a graph from uint8 (N, side, side, 3) to the means of the first `columns` channels."""
-    nodes = [
-        helper.make_node("Cast", ["pixels"], ["numbers"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMean", ["numbers"], ["means"], axes=[1, 2], keepdims=0),
-        helper.make_node("Slice", ["means", "first", "last", "axis"], ["scores"]),
-    ]
-    constants = {"first": 0, "last": columns, "axis": 1}
-    graph = helper.make_graph(
-        nodes,
-        "means",
-        [helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["N", side, side, 3])],
-        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["N", columns])],
-        [onnx.numpy_helper.from_array(np.array([value]), name) for name, value in constants.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    content: bytes = model.SerializeToString()
-    return content
+from tests.unit.weights_fixtures import SIDE, network, write_manifest
 
 
 def settings_with(folder: Path, content: bytes, old: str = "", new: str = "") -> Settings:
