@@ -8,6 +8,7 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model_zoo.fits import Fits
 from model_zoo.manifest import ModelSpec
 from model_zoo.report import DomainPart
 from model_zoo.values import GivenText, Listener, Model, Prediction, Watcher
@@ -93,4 +94,5 @@ class Domain:
     start: Callable[[Start], tuple[Watcher | Listener, ...]]
     summarize: Callable[[Summary], DomainPart]
     part: type[DomainPart]
+    fits: Mapping[str, Fits] = field(default_factory=dict)  # role -> what fills it
     idle: Callable[[Mapping[str, ModelSpec]], frozenset[str]] = none_idle  # roles that the chosen models leave unasked

@@ -61,6 +61,12 @@ class ManifestError(ReelwardenError):
     exit_code = 2
 
 
+class MisfitError(ManifestError):
+    """A model cannot fill the role that its manifest entry names, or its file is not what the entry says."""
+
+    exit_code = 3
+
+
 class GalleryError(ReelwardenError):
     """A gallery of known people cannot be built or read, or does not fit the model that would use it."""
 

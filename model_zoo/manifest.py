@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from model_zoo.errors import ManifestError
+from model_zoo.nearest import did_you_mean
 from model_zoo.report import Grade
 from model_zoo.sources.scheme import Source, parse
 from model_zoo.values import Anchor, Fit, Interpolation, View
@@ -251,6 +252,20 @@ class ModelSpec(WeightFile):
         return self.sound
 
 
+_TABLES: dict[str, type[Entry]] = {
+    "licence": Licence,
+    "input": Input,
+    "sound": SoundInput,
+    "text": TextInput,
+    "batch": Batch,
+    "precisions": Precision,
+    "upstream_quality": Quality,
+    "coverage": CoverageEntry,
+    "conversion": Conversion,
+    "further_files": WeightFile,
+}
+
+
 def load(domain: str) -> tuple[ModelSpec, ...]:
     """Read the models of a domain from its `models.toml`, in the order they are written."""
     path = PACKAGE / domain / "models.toml"
@@ -287,11 +302,22 @@ def _spec(path: Path, domain: str | None, name: str, table: Any) -> ModelSpec:
     try:
         spec = ModelSpec.model_validate(entry)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        key, message = _worst(error)
         place = f"[{name}] {key}" if key else f"[{name}]"
-        raise ManifestError(f"{path}: {place}: {first['msg']}; see docs/models.md") from error
+        raise ManifestError(f"{path}: {place}: {message}; see docs/models.md") from error
     return spec
+
+
+def _worst(error: ValidationError) -> tuple[str, str]:
+    """Return the key of a mistake and what is wrong: an unknown key before what is missing for it."""
+    found = error.errors()
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] != "extra_forbidden":
+        return key, first["msg"]
+    *tables, word = first["loc"]
+    owner = _TABLES.get(str(tables[0]), Entry) if tables else ModelSpec
+    return key, f"unknown key{did_you_mean(str(word), owner.model_fields)}"
 
 
 def _labels(path: Path, name: str, table: dict[str, Any]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from model_zoo.domain import Domain
-from model_zoo.errors import DeviceLostError
+from model_zoo.errors import DeviceLostError, ReelwardenError
 from model_zoo.report import ReportedError
 from model_zoo.values import Listener, Prediction, Watcher
 from serve.models import Ready
@@ -43,5 +43,8 @@ def kept(attempt: Attempt) -> Iterator[None]:
     except DeviceLostError:
         raise
     except Exception as error:
-        log.exception("domain %s failed", attempt.domain.name)
+        if isinstance(error, ReelwardenError):  # foreseen: its message says it all
+            log.error("domain %s failed: %s", attempt.domain.name, error)  # noqa: TRY400
+        else:
+            log.exception("domain %s failed", attempt.domain.name)
         attempt.error = ReportedError(domain=attempt.domain.name, type=type(error).__name__, message=str(error))

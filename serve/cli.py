@@ -36,7 +36,9 @@ app = typer.Typer(
     help="Watch user-uploaded video with open models and answer in JSON.",
 )
 models_app.command()(build)
-app.add_typer(models_app, name="models", help="List, fetch, verify, describe, pack and compile model weights.")
+app.add_typer(
+    models_app, name="models", help="List, fetch, verify, describe and pack model weights, and build engines of them."
+)
 app.add_typer(gallery_app, name="gallery", help="Build galleries of people to be named.")
 app.add_typer(policy_app, name="policy", help="Check policies, and explain what they make of a report.")
 app.add_typer(review_app, name="review", help="Let a person look at a report and decide.")

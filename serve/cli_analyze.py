@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from time import perf_counter
@@ -28,6 +28,7 @@ from serve.policy import find_policy
 from serve.review import media_source, page
 from serve.settings import Settings, load_settings
 from serve.shown import shown
+from serve.strangers import warn_of_unknown_variables
 from serve.table import findings_table, summary_line, verdict_line
 
 FAILED = 1
@@ -55,8 +56,19 @@ class _Wishes:
     json_lines: bool
 
 
+@dataclass(slots=True)
+class _Sums:
+    """What became of all files together."""
+
+    failures: list[MediaError] = field(default_factory=list)  # files that could not be used
+    domain_failed: bool = False  # in a file whose other results are kept
+    decisions: set[Decision] = field(default_factory=set)
+
+
 def analyze(
-    paths: Annotated[list[Path], typer.Argument(help="Video, image or audio files, or folders of them.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Video, image or audio files, or folders of them.", readable=False)
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the reports.")] = Path("out"),
     domains: Annotated[str | None, typer.Option(help="Domains to run, with commas; all by default.")] = None,
     interval_seconds: Annotated[float | None, typer.Option(help="How often to look at a video.")] = None,
@@ -93,6 +105,7 @@ def analyze(
     below the folder. Every --format gives a file more beside the report, such as OUT/report.srt, --review
     adds OUT/review.html. With --package, PACKAGE or PACKAGE/NAME holds all that is to be kept.
     """
+    warn_of_unknown_variables()
     settings = load_settings(
         domains=domains,
         interval_seconds=interval_seconds,
@@ -115,24 +128,23 @@ def analyze(
     for form in forms:
         check_domains(form, wanted_domains)
     people = Console(stderr=json_lines, highlight=False)
-    failures: list[MediaError] = []
-    decisions: set[Decision] = set()
-    inputs = _inputs(paths, package or out, failures)
+    sums = _Sums()
+    inputs = _inputs(paths, package or out, sums.failures)
     wishes = _Wishes(forms, review, package is not None, json_lines)
     try:
         if inputs:
-            check_writable(package.parent if package else out)
+            check_writable(package.parent if package else out, "--package" if package else "--out")
             for place in inputs.values() if package else ():
                 check_replaceable(place.parent)
-            _analyze_all(inputs, wishes, settings, people, failures, decisions)
+            _analyze_all(inputs, wishes, settings, people, sums)
     except KeyboardInterrupt:
         typer.echo("interrupted: the reports of finished files are kept", err=True)
         raise typer.Exit(INTERRUPTED) from None
-    for failure in failures:
+    for failure in sums.failures:
         typer.echo(f"error: {shown(str(failure))}", err=True)
-    if fail_on and decisions & set(GATES[fail_on]):
+    if fail_on and sums.decisions & set(GATES[fail_on]):
         raise typer.Exit(CAUGHT)
-    if failures:
+    if sums.failures or sums.domain_failed:
         raise typer.Exit(FAILED)
 
 
@@ -153,10 +165,9 @@ def _analyze_all(
     wishes: _Wishes,
     settings: Settings,
     people: Console,
-    failures: list[MediaError],
-    decisions: set[Decision],
+    sums: _Sums,
 ) -> None:
-    """Analyze file after file with the same loaded models; adds to `failures` and to the `decisions` of policies."""
+    """Analyze file after file with the same loaded models; adds to `sums`."""
     with Analyzer(settings) as analyzer:
         for item, place in inputs.items():
             album = Album() if wishes.review or wishes.package else None
@@ -164,10 +175,11 @@ def _analyze_all(
                 report = _analyze_one(analyzer, item, people, album)
                 _write(report, item, place, wishes, settings, album)
             except MediaError as error:
-                failures.append(error)
+                sums.failures.append(error)
                 continue
+            sums.domain_failed |= any(error.domain for error in report.errors)
             if report.verdict:
-                decisions.add(report.verdict.decision)
+                sums.decisions.add(report.verdict.decision)
             _show(report, place, people, wishes.json_lines)
 
 

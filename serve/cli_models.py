@@ -21,7 +21,8 @@ from rich.table import Table
 
 from model_zoo.cards import card as model_card
 from model_zoo.catalog import catalog, named
-from model_zoo.errors import UsageError, WeightsError
+from model_zoo.domains import check_fits
+from model_zoo.errors import MisfitError, UsageError, WeightsError
 from model_zoo.licences import accepts_licence, check_licence
 from model_zoo.manifest import ModelSpec
 from model_zoo.packing import pack as pack_weights
@@ -77,14 +78,18 @@ def pull(names: Names = None, domain: OfDomain = None) -> None:
 
 @app.command()
 def verify(names: Names = None) -> None:
-    """Hash weights again; without names, every model that is here. Wrong or missing files end with exit code 3."""
+    """Hash weights again, and check that their domains can use them; without names, every model that is here.
+
+    Wrong or missing files, and models that cannot fill their role, end with exit code 3.
+    """
     settings = load_settings()
     specs = catalog(settings.manifests)
     wrong = []
     for spec in named(names, specs) if names else specs:
         try:
+            check_fits(spec)
             path = verify_weights(spec, _places(settings))
-        except WeightsError as error:
+        except (WeightsError, MisfitError) as error:
             typer.echo(f"{spec.name}: WRONG")
             wrong.append(str(error))
             continue
@@ -92,7 +97,7 @@ def verify(names: Names = None) -> None:
             typer.echo(f"{spec.name}: ok {path}")
         elif names:
             typer.echo(f"{spec.name}: MISSING")
-            wrong.append(f"{spec.name} is missing; run `reelwarden models pull {spec.name}`")
+            wrong.append(_missing(spec))
     if wrong:
         raise WeightsError("; and ".join(wrong))
 
@@ -147,6 +152,15 @@ def ensure_shown(specs: Sequence[ModelSpec], places: WeightPlaces) -> dict[str, 
             progress.update(tasks[name], completed=done_bytes, total=total_bytes or None)
 
         return ensure_all(specs, places, show)
+
+
+def _missing(spec: ModelSpec) -> str:
+    """Return what to do about a model whose files are not here; what is no file of this machine can be pulled."""
+    parts = [part for file in spec.files for source in file.sources for part in source]
+    if all(part.scheme == "file" for part in parts):
+        wanted = ", ".join(dict.fromkeys(str(spec.manifest.parent / part.where) for part in parts))
+        return f"{spec.name} is missing; put its files where its sources say: {wanted}"
+    return f"{spec.name} is missing; run `reelwarden models pull {spec.name}`"
 
 
 def _places(settings: Settings) -> WeightPlaces:

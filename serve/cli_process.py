@@ -14,6 +14,7 @@ from serve.process.signals import Signals
 from serve.process.telling import last_line
 from serve.settings import load_settings
 from serve.shown import shown
+from serve.strangers import warn_of_unknown_variables
 
 
 def process(
@@ -59,6 +60,7 @@ def process(
     standard error; the last line of standard output is JSON and says how the job went.
     """
     log_json_lines()
+    warn_of_unknown_variables()
     job = load_job_settings(
         input=input_place,
         output=output,

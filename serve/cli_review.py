@@ -96,7 +96,7 @@ def export(
     else:
         document, shows = label_studio_tasks(read, media_url), label_studio_config(read)
     if config is not None:
-        write_atomically(config, shows)
+        write_atomically(config, shows, option="--config")
     text = json.dumps(document, indent=2, ensure_ascii=False)
     if out is None:
         typer.echo(text)

@@ -27,7 +27,9 @@ def serve(
     bound = os.environ.get("SAGEMAKER_BIND_TO_PORT")
     settings = load_settings(port=port or bound, host=host, domains=domains, offline=offline)
     from serve.server import run_server
+    from serve.strangers import warn_of_unknown_variables
 
+    warn_of_unknown_variables()
     raise typer.Exit(run_server(settings))
 
 

@@ -65,8 +65,9 @@ def named_os_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        place = error.filename if isinstance(error.filename, str) else path  # it may lie below the path
         raise MediaError(
-            f"{shown(str(path))}: cannot be read ({error.strerror or error}); check its name and its permissions"
+            f"{shown(str(place))}: cannot be read ({error.strerror or error}); check its name and its permissions"
         ) from error
 
 

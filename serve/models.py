@@ -60,7 +60,10 @@ class Ready:
 
 
 def choose_models(domains: Sequence[Domain], settings: Settings) -> dict[tuple[str, str], ModelSpec]:
-    """Return the model of each (domain, role) that is filled; raises UsageError, ManifestError or LicenceError."""
+    """Return the model of each (domain, role) that is filled.
+
+    Raises UsageError, ManifestError, LicenceError, or MisfitError for a model that its domain cannot use.
+    """
     specs = catalog(settings.manifests)
     wanted = settings.wanted_models()
     places = {(domain.name, role): required for domain in domains for role, required in domain.roles.items()}
@@ -77,8 +80,10 @@ def choose_models(domains: Sequence[Domain], settings: Settings) -> dict[tuple[s
             chosen[domain, role] = choose(domain, role, name, specs)
     for place in _idle(domains, chosen):
         del chosen[place]
-    for spec in chosen.values():
+    fits = {domain.name: domain.fits for domain in domains}
+    for (domain, role), spec in chosen.items():
         check_licence(spec, settings.licences)
+        fits[domain][role].check(spec)
     return chosen
 
 
@@ -94,10 +99,11 @@ def _idle(domains: Sequence[Domain], chosen: Mapping[tuple[str, str], ModelSpec]
 def load_models(
     domains: Sequence[Domain], settings: Settings, executor: Executor, wrap: Wrap = unwrapped
 ) -> dict[str, dict[str, Ready]]:
-    """Load every chosen model; the result is by domain, then by role. Raises WeightsError or BackendError too."""
+    """Load every chosen model; the result is by domain, then by role. Raises WeightsError, BackendError too."""
     chosen = choose_models(domains, settings)
     places = settings.weight_places()
     paths = ensure_all(list(chosen.values()), places)
+    fits = {domain.name: domain.fits for domain in domains}
     models: dict[str, dict[str, Ready]] = {domain.name: {} for domain in domains}
     wishes = Wishes(
         places,
@@ -112,5 +118,6 @@ def load_models(
     for (domain, role), spec in chosen.items():
         path = paths[spec.name]
         placed = place_model(spec, path, wishes, executor, settings.threads)
+        fits[domain][role].check_columns(spec, getattr(placed.model, "columns", {}))
         models[domain][role] = Ready(spec, replace(placed, model=wrap(spec, placed.model)), placed.model, path.parent)
     return models

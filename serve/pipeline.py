@@ -119,6 +119,13 @@ class Analyzer(AbstractContextManager["Analyzer"]):
             settings.language,
             settings.beam_size,
         )
+        self._start_once()
+
+    def _start_once(self) -> None:
+        """Open every domain once, so that what it cannot use is told now; raises its error."""
+        for domain in self.domains:
+            loaded = {role: ready.loaded() for role, ready in self._models[domain.name].items()}
+            domain.start(Start(loaded, self.settings.interval_seconds, self._options))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -202,14 +203,12 @@ def load_settings(**arguments: Any) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        raise settings_error(error, "REELWARDEN_") from error
+        raise settings_error(error, "REELWARDEN_", arguments) from error
 
 
-def settings_error(error: ValidationError, prefix: str) -> UsageError:
-    """Return what to say of a setting that is wrong."""
+def settings_error(error: ValidationError, prefix: str, options: Collection[str]) -> UsageError:
+    """Return what to say of a setting that is wrong; `options` are those that the command has."""
     first = error.errors()[0]
     name = str(first["loc"][0])
-    return UsageError(
-        f"setting {name}={first['input']!r}: {first['msg']}; set it by --{name.replace('_', '-')} "
-        f"or {prefix}{name.upper()}"
-    )
+    option = f"--{name.replace('_', '-')} or " if name in options else ""
+    return UsageError(f"setting {name}={first['input']!r}: {first['msg']}; set it by {option}{prefix}{name.upper()}")

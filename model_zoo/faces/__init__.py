@@ -5,10 +5,11 @@ from __future__ import annotations
 from model_zoo.domain import Domain, Options, Start, Summary
 from model_zoo.faces.detection import LABEL, faces_of_inputs
 from model_zoo.faces.detectors import DETECTORS
-from model_zoo.faces.embedders import embedder_of
+from model_zoo.faces.embedders import EMBEDDERS, embedder_of
 from model_zoo.faces.looking import VIEW, finder, recogniser
 from model_zoo.faces.postprocess import groups, named, persons, segments, sightings, tracks
 from model_zoo.faces.schema import FacesPart
+from model_zoo.fits import Fits
 from model_zoo.manifest import ModelSpec
 from model_zoo.ops.time import ends_by_time, most_missed_seconds
 from model_zoo.ops.tracks import link
@@ -74,4 +75,5 @@ DOMAIN = Domain(
     start=start,
     summarize=summarize,
     part=FacesPart,
+    fits={ROLE: Fits("input", tuple(DETECTORS)), EMBEDDER: Fits("input", tuple(EMBEDDERS))},
 )

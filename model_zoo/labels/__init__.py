@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from model_zoo.domain import Domain, Start, Summary
+from model_zoo.fits import Fits, one_a_label
 from model_zoo.labels.postprocess import label_segments, softmax_labels
 from model_zoo.labels.schema import LabelsPart
 from model_zoo.report import Coverage
@@ -41,4 +42,5 @@ DOMAIN = Domain(
     start=start,
     summarize=summarize,
     part=LabelsPart,
+    fits={ROLE: Fits("input", tuple(DECODERS), columns=one_a_label)},
 )

@@ -7,9 +7,11 @@ seen and where; other domains lend what they saw. How the pieces combine: findin
 from __future__ import annotations
 
 from model_zoo.domain import Domain, Start, Summary
+from model_zoo.fits import Fits
+from model_zoo.manifest import ModelSpec
 from model_zoo.moderation.coverage import coverage
 from model_zoo.moderation.findings import content_types, segments
-from model_zoo.moderation.postprocess import nsfwjs, nudenet, opennsfw
+from model_zoo.moderation.postprocess import NSFWJS_LABELS, OPENNSFW_LABELS, nsfwjs, nudenet, opennsfw
 from model_zoo.moderation.schema import ModerationPart
 from model_zoo.values import Watcher
 from model_zoo.watch import watch
@@ -32,6 +34,11 @@ def summarize(summary: Summary) -> ModerationPart:
     )
 
 
+def _columns(spec: ModelSpec) -> int:
+    lengths = {"opennsfw": len(OPENNSFW_LABELS), "nsfwjs": len(NSFWJS_LABELS), "nudenet": 4 + len(spec.labels)}
+    return lengths[spec.decoder]
+
+
 DOMAIN = Domain(
     name="moderation",
     title="labels of the Rekognition moderation taxonomy, with evidence and coverage",
@@ -40,4 +47,5 @@ DOMAIN = Domain(
     start=start,
     summarize=summarize,
     part=ModerationPart,
+    fits=dict.fromkeys(ROLES, Fits("input", tuple(DECODERS), columns=_columns)),
 )

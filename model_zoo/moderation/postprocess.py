@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from model_zoo.errors import MisfitError
 from model_zoo.manifest import ModelSpec
 from model_zoo.ops.boxes import as_boxes, from_centres, nms
 from model_zoo.ops.geometry import place
@@ -46,7 +47,13 @@ def nudenet(outputs: Tensors, spec: ModelSpec, frames: Frames) -> list[Predictio
 
 
 def _named_scores(outputs: Tensors, spec: ModelSpec, frames: Frames, labels: tuple[str, ...]) -> list[Prediction]:
-    rows = outputs[spec.outputs[0]].tolist()
+    found = outputs[spec.outputs[0]]
+    if found.shape != (len(frames), len(labels)):
+        raise MisfitError(
+            f"[{spec.name}] answered {len(frames)} pictures with {found.shape}, but the decoder {spec.decoder!r} reads "
+            f"(N, {len(labels)}); see `width`, `height` and `outputs` of its entry"
+        )
+    rows = found.tolist()
     return [
         Prediction(seconds, dict(zip(labels, row, strict=True)))
         for seconds, row in zip(frames.seconds.tolist(), rows, strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from model_zoo.domain import Domain, Start, Summary
+from model_zoo.fits import Fits
 from model_zoo.objects.postprocess import boxes_of_frames, class_segments, tracks
 from model_zoo.objects.schema import ObjectsPart
 from model_zoo.ops.time import ends_by_time, most_missed_seconds
@@ -44,4 +45,5 @@ DOMAIN = Domain(
     start=start,
     summarize=summarize,
     part=ObjectsPart,
+    fits={ROLE: Fits("input", tuple(DECODERS))},
 )

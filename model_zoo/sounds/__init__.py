@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from model_zoo.domain import Domain, Start, Summary
+from model_zoo.fits import Fits, one_a_label
 from model_zoo.listen import listen
 from model_zoo.report import NO_SOUND, Coverage
 from model_zoo.sounds.loudness import CLIPPED, LEVEL, WEIGHTED, column, dbfs, integrated_lufs, listener
@@ -47,4 +48,5 @@ DOMAIN = Domain(
     start=start,
     summarize=summarize,
     part=SoundsPart,
+    fits={ROLE: Fits("sound", tuple(DECODERS), columns=one_a_label)},
 )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from model_zoo.domain import Domain, Loaded, Start, Summary
 from model_zoo.errors import ManifestError
+from model_zoo.fits import Fits
 from model_zoo.ops.time import ends_by_time, most_missed_seconds
 from model_zoo.report import Coverage
 from model_zoo.text.looking import VIEW, Reader
@@ -57,4 +58,5 @@ DOMAIN = Domain(
     start=start,
     summarize=summarize,
     part=TextPart,
+    fits={role: Fits("input", (decoder,), any_size=True) for role, decoder in DECODERS.items()},
 )

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from model_zoo.domain import Domain, Start, Summary
+from model_zoo.fits import Fits, one_a_label
 from model_zoo.manifest import ModelSpec
 from model_zoo.toxicity.coverage import coverage, languages
 from model_zoo.toxicity.foreign import ENGLISH, foreign
-from model_zoo.toxicity.networks import CLASSIFIER, ENCODER, checked
+from model_zoo.toxicity.networks import CLASSIFIER, DECODERS, ENCODER, checked
 from model_zoo.toxicity.pieces import Piece, origins, pieces
 from model_zoo.toxicity.postprocess import segments
 from model_zoo.toxicity.rating import Rating, knows_heads, rate
@@ -83,4 +84,8 @@ DOMAIN = Domain(
     summarize=summarize,
     part=ToxicityPart,
     idle=idle,
+    fits={
+        CLASSIFIER: Fits("text", DECODERS[CLASSIFIER], columns=one_a_label),
+        ENCODER: Fits("text", DECODERS[ENCODER]),
+    },
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from model_zoo.domain import Domain, Loaded, Options, Start, Summary
 from model_zoo.errors import ManifestError
+from model_zoo.fits import Fits
 from model_zoo.report import Coverage
 from model_zoo.transcription.hearing import Hearing
 from model_zoo.transcription.postprocess import main_language, segment, sentences
@@ -69,4 +70,5 @@ DOMAIN = Domain(
     start=start,
     summarize=summarize,
     part=TranscriptionPart,
+    fits={role: Fits("sound", (decoder,)) for role, decoder in DECODERS.items()},
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ def with_uint8_front(spec: ModelSpec, path: Path) -> bytes:
         raise BackendError(
             f"{spec.name}: {path.name} has inputs {[i.name for i in inputs]}, models.toml says {wanted.name!r}"
         )
+    sides = [side.dim_value for side in inputs[0].type.tensor_type.shape.dim]
+    check_size(spec, path, sides[1:3] if wanted.layout == "NHWC" else sides[2:4])
     inner = f"{_INNER}_{wanted.name}"
     for node in model.graph.node:
         node.input[:] = [inner if name == wanted.name else name for name in node.input]
@@ -49,6 +52,16 @@ def with_uint8_front(spec: ModelSpec, path: Path) -> bytes:
     model.graph.input.append(helper.make_tensor_value_info(wanted.name, TensorProto.UINT8, shape))
     content: bytes = model.SerializeToString()
     return content
+
+
+def check_size(spec: ModelSpec, path: Path, sides: Sequence[object]) -> None:
+    """Raise BackendError where the height or width of a graph is fixed and not the manifest's; 0 and text are any."""
+    if spec.input is None:
+        return
+    wanted = {"height": spec.input.height, "width": spec.input.width}
+    for (key, told), found in zip(wanted.items(), sides, strict=False):
+        if isinstance(found, int) and found > 0 and found != told:
+            raise BackendError(f"{spec.name}: {path.name} takes pictures of {key} {found}, models.toml says {told}")
 
 
 def cast_first(content: bytes) -> bytes:

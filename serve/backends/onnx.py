@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from model_zoo.manifest import ModelSpec
 from model_zoo.qdq import run_as_written
 from model_zoo.values import Given, Tensor, Tensors
 from serve.backends.contract import checked_rows
-from serve.backends.front import with_front
+from serve.backends.front import check_size, with_front
 
 
 class OnnxModel:
@@ -37,11 +37,20 @@ class OnnxModel:
         self._wide = self._narrow if threads == 1 else None
         self._input = self._narrow.get_inputs()[0]
         self._outputs = [output.name for output in self._narrow.get_outputs()]
+        check_size(spec, path, self._input.shape[1:3])  # (N, H, W, 3) by now
         missing = set(spec.outputs) - set(self._outputs)
         if missing:
             raise BackendError(
                 f"{spec.name}: {path.name} has outputs {self._outputs}, models.toml wants {sorted(missing)}"
             )
+
+    @property
+    def columns(self) -> Mapping[str, int | None]:
+        """Return the length of axis 1 of every output; None where the file leaves it open."""
+        shapes = {output.name: output.shape for output in self._narrow.get_outputs()}
+        return {
+            name: shape[1] if len(shape) > 1 and isinstance(shape[1], int) else None for name, shape in shapes.items()
+        }
 
     def run(self, tensors: Given) -> Tensors:
         """Return every output with as many rows as the one input; raises BackendError for an input off the contract."""

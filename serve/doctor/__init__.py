@@ -22,6 +22,7 @@ from serve.doctor.check import Check, Place
 from serve.doctor.machine import check_memory, check_processor, check_shared_memory, check_temporary
 from serve.doctor.weights import check_models, formats
 from serve.settings import Settings
+from serve.strangers import in_words, unknown_variables
 
 __all__ = ["Check", "examine", "in_one_line", "tell"]
 
@@ -43,6 +44,7 @@ def examine(settings: Settings, *, thorough: bool = True) -> list[Check]:
         check_memory(place),
         check_shared_memory(place),
         check_temporary(settings.max_body_bytes),
+        _check_variables(place),
         check_models(settings, hash_all=thorough),
     ]
 
@@ -55,6 +57,15 @@ def in_one_line(checks: Sequence[Check]) -> dict[str, str]:
 def tell(settings: Settings) -> None:
     """Write one log line, before models are loaded: where that fails, the line is what explains it."""
     log.info("doctor", extra={"fields": in_one_line(examine(settings, thorough=False))})
+
+
+def _check_variables(place: Place) -> Check:
+    """Say which variables look like settings and are none."""
+    unknown = unknown_variables(place.environment)
+    if unknown:
+        fix = "correct the names, or leave them out; docs/settings.md lists those there are"
+        return Check("settings", "hinders", f"ignored: {', '.join(in_words(unknown))}", fix)
+    return Check("settings", "works", "every REELWARDEN_* variable is known")
 
 
 def _onnxruntime(look: Look) -> Check:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from model_zoo.domain import Domain
 from model_zoo.domains import DOMAINS, by_name
-from model_zoo.errors import ReelwardenError, WeightsError
+from model_zoo.errors import ManifestError, ReelwardenError, WeightsError
 from model_zoo.manifest import ModelSpec
 from model_zoo.weights import locate, verify
 from serve.doctor.check import Check
@@ -24,6 +24,10 @@ def check_models(settings: Settings, *, hash_all: bool) -> Check:
     """Say which model files are missing or wrong; `hash_all` reads every byte, else they are only looked for."""
     try:
         chosen = _chosen(settings)
+    except ManifestError as error:
+        return Check(
+            "models", "fails", str(error), "correct the entry of the manifest; docs/models.md explains its keys"
+        )
     except ReelwardenError as error:
         return Check("models", "fails", str(error), "correct the setting; docs/settings.md lists them")
     places = settings.weight_places()

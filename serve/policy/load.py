@@ -14,9 +14,10 @@ from pydantic import ValidationError
 import model_zoo
 from model_zoo.catalog import catalog
 from model_zoo.errors import PolicyError
+from model_zoo.nearest import did_you_mean
 from model_zoo.vocabulary import Vocabulary, vocabularies
 from serve.policy.rules import DomainRules, Policy, Rule
-from serve.policy.strangers import Place, Problem, did_you_mean, strangers
+from serve.policy.strangers import Place, Problem, strangers
 from serve.settings import Settings
 
 DEFAULT = "default"

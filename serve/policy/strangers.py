@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from model_zoo.domains import DOMAINS
+from model_zoo.nearest import did_you_mean
 from model_zoo.vocabulary import OWN_NAMESPACE, Vocabulary
 
 Place = tuple[int | str, ...]  # keys from the top of the document
@@ -53,10 +53,3 @@ def _mapping(value: Any, key: str) -> Mapping[Any, Any]:
     """Return what stands under a key where that is a mapping, else an empty one."""
     found = value.get(key) if isinstance(value, Mapping) else None
     return found if isinstance(found, Mapping) else {}
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return the nearest known name as a question in brackets; empty where none is near."""
-    by_small = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(word.casefold(), by_small, n=1, cutoff=0.6)
-    return f" (did you mean {by_small[near[0]]!r}?)" if near else ""

@@ -57,7 +57,7 @@ class FolderOutputs:
 
     def write(self, name: str, text: str) -> str:
         """Write a file; a link of its name is replaced, not followed."""
-        write_atomically(self._folder / name, text, self._tag)
+        write_atomically(self._folder / name, text, self._tag, option="--output")
         return _sha256(text.encode())
 
     def id_of(self, name: str) -> str | None:

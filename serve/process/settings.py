@@ -67,4 +67,4 @@ def load_job_settings(**arguments: Any) -> JobSettings:
     try:
         return JobSettings(**{name: value for name, value in arguments.items() if value is not None})
     except ValidationError as error:
-        raise settings_error(error, PREFIX) from error
+        raise settings_error(error, PREFIX, arguments) from error

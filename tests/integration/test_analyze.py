@@ -15,6 +15,7 @@ import pytest
 
 from model_zoo.report import Report
 from tests.conftest import MEDIA
+from tests.unit.weights_fixtures import network, write_manifest
 
 pytestmark = pytest.mark.weights
 COMMAND = [sys.executable, "-m", "serve"]
@@ -92,6 +93,37 @@ def test_other_files_go_on_when_some_cannot_be_used(tmp_path: Path) -> None:
     assert [path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.json")] == [
         "deep/cat.png/report.json"
     ]
+
+
+def test_a_domain_that_fails_ends_with_1_and_one_line_and_keeps_the_others_results(tmp_path: Path) -> None:
+    content = network(repeats=2)  # twice as many rows as pictures
+    manifest = write_manifest(tmp_path, ["file:mine.onnx"], "mine", content)
+    (tmp_path / "mine.onnx").write_bytes(content)
+    words = (MEDIA / "images" / "cat.png", "--domains", "moderation,shots", "--models", "moderation.nsfw_score=mine")
+    answer = analyze(*words, "--out", tmp_path / "out", REELWARDEN_MANIFESTS=str(manifest))
+    assert answer.returncode == 1
+    assert "domain moderation failed: [mine] answered 1 pictures with (2, 2)" in answer.stderr
+    assert "Traceback" not in answer.stderr
+    report = report_of(tmp_path / "out" / "report.json")
+    assert [error.domain for error in report.errors] == ["moderation"]
+    assert len(report.domains["shots"].segments) == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_other_files_go_on_when_one_may_not_be_read(tmp_path: Path) -> None:
+    locked = tmp_path / "locked.png"
+    locked.touch(mode=0)
+    answer = analyze(MEDIA / "images" / "cat.png", locked, "--domains", "shots", "--out", tmp_path / "out")
+    assert answer.returncode == 1
+    assert "locked.png" in answer.stderr
+    assert (tmp_path / "out" / "cat.png" / "report.json").exists()
+
+
+def test_a_misspelt_variable_is_warned_of(tmp_path: Path) -> None:
+    words = (MEDIA / "images" / "cat.png", "--domains", "shots", "--out", tmp_path)
+    answer = analyze(*words, REELWARDEN_INTERVAL_SECOND="2")
+    assert answer.returncode == 0
+    assert "REELWARDEN_INTERVAL_SECOND (did you mean REELWARDEN_INTERVAL_SECONDS?); it is ignored" in answer.stderr
 
 
 def test_a_file_that_breaks_off_gives_a_report_of_what_was_seen(tmp_path: Path) -> None:

@@ -80,6 +80,22 @@ def test_verify_finds_a_wrong_file(tmp_path: Path) -> None:
     assert SHA256 in str(done.exception)
 
 
+def test_verify_refuses_a_model_that_its_domain_cannot_use(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(path.read_text().replace('decoder = "opennsfw"', 'decoder = "resnet"'))
+    done = run("verify", "mine")
+    assert done.stdout == "mine: WRONG\n"
+    assert isinstance(done.exception, WeightsError)
+    assert "[mine] decoder 'resnet'" in str(done.exception)
+
+
+def test_verify_says_where_a_file_of_ones_own_must_lie(tmp_path: Path) -> None:
+    (tmp_path / "mine.onnx").unlink()
+    message = str(error_of("verify", "mine"))
+    assert f"put its files where its sources say: {tmp_path / 'mine.onnx'}" in message
+    assert "pull" not in message
+
+
 def test_pack_writes_a_bundle(tmp_path: Path) -> None:
     out = tmp_path / "model.tar.gz"
     assert run("pack", "--out", str(out), "mine").exit_code == 0

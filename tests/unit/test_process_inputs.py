@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -13,10 +14,12 @@ from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 
 from model_zoo.errors import MediaError, MediaNotFoundError, UsageError
+from serve.containers import named_os_errors
 from serve.fetching import Fetcher
 from serve.process.inputs import list_inputs, rules_with_input
 from serve.process.job import FETCH_SECONDS
 from serve.process.names import Inputs, Item, settle, unusable
+from serve.process.outputs import open_outputs
 from serve.settings import load_settings
 from tests.s3_server import s3_server
 
@@ -253,3 +256,21 @@ def test_a_job_may_fetch_one_file_for_longer_than_a_server_unless_the_time_is_se
     assert as_set.total_seconds == 5
     of_server, of_job = load_settings().fetch_rules().patience, load_settings().fetch_rules(FETCH_SECONDS).patience
     assert (of_server.total_seconds, of_job.total_seconds) == (600, 14_400)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read_is_named_and_not_the_one_above(tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0)
+    with pytest.raises(MediaError, match=f"{tmp_path}/locked: cannot be read"):
+        list_inputs(str(tmp_path), ())
+
+
+def test_an_error_of_the_system_names_what_lies_below() -> None:
+    with pytest.raises(MediaError, match=r"^/in/locked: cannot be read"), named_os_errors(Path("/in")):
+        raise PermissionError(errno.EACCES, "Permission denied", "/in/locked")
+
+
+def test_an_output_that_cannot_be_written_names_the_option_of_the_job(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"choose another place with --output$"):
+        open_outputs(str(tmp_path / "file"), "").write("a.json", "{}")
