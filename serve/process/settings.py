@@ -16,7 +16,7 @@ PREFIX = "REELWARDEN_PROCESS_"
 class JobSettings(BaseSettings):
     """Field `max_failures` is `--max-failures` and `REELWARDEN_PROCESS_MAX_FAILURES`, and so on."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore")
 
     input: str = Field(
         "/opt/ml/processing/input", description="a folder, a file, a manifest, or an s3:// prefix of media"
