@@ -20,7 +20,7 @@ from serve.limits import check_duration
 from serve.media import Media
 from serve.stamp import reopen
 
-MOST_JITTER_SECONDS = 0.01  # containers round times; a lost frame is longer than this
+MOST_JITTER_SECONDS = 0.1  # containers round times, writers guess them; what is lost for good adds up to this
 MOST_OVERLAP_SECONDS = 1.0  # times that go back further than this were put together from two clocks
 _FULL_SCALE = 2.0**31
 
