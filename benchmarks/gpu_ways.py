@@ -87,6 +87,8 @@ def speech_rate(spec: ModelSpec, weights: Path, device: str, arithmetic: str, re
         "filled": np.full(ROWS_OF_SPEECH, len(sound)),
         "language": np.full(ROWS_OF_SPEECH, "en"),
         "usual_language": np.full(ROWS_OF_SPEECH, ""),
+        "file_number": np.zeros(ROWS_OF_SPEECH, np.int64),
+        "usual_seconds": np.zeros(ROWS_OF_SPEECH),
         "beam_size": np.full(ROWS_OF_SPEECH, 1),
     }
     said = model.run(given)

@@ -6,16 +6,19 @@ Whatever the length of the file, no more is held than the speech that waits for 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import count
 
 from model_zoo.domain import Loaded, Options
 from model_zoo.transcription.pieces import Packer, Piece
 from model_zoo.transcription.stretches import SpeechCutter, Stretch
 from model_zoo.transcription.voices import hear_voices
-from model_zoo.transcription.words import SpokenWord, as_arrays, ask, spoken
+from model_zoo.transcription.words import SpokenWord, Usual, as_arrays, ask, spoken
 from model_zoo.values import Prediction, SoundWindows, Tensor
 
 SPEECH = "speech"
 SURE_OF_LANGUAGE = 0.5  # pieces less sure do not count for the usual language of a file
+
+_numbers = count()  # of the files that this process heard, so that rows of several can share a batch
 
 
 class Hearing:
@@ -30,6 +33,7 @@ class Hearing:
         self._packer = Packer(taken.sample_rate, window.samples)
         self._waiting: list[Piece] = []
         self._heard = 0  # samples
+        self._number = next(_numbers)
         self._seconds_by_language: dict[str, float] = {}
 
     def hear(self, windows: SoundWindows) -> Sequence[Prediction]:
@@ -86,9 +90,10 @@ class Hearing:
         return arrays | (as_arrays(words) if words else {})
 
     def _transcribe(self, pieces: Sequence[Piece]) -> list[SpokenWord]:
-        usual = max(self._seconds_by_language, key=self._seconds_by_language.__getitem__, default="")
-        spec = self._transcriber.spec
-        outputs = self._transcriber.model.run(ask(pieces, spec, self._options.language, usual, self._options.beam_size))
+        spec, options, known = self._transcriber.spec, self._options, self._seconds_by_language
+        code = max(known, key=known.__getitem__, default="")
+        usual = Usual(self._number, code, known.get(code, 0.0))
+        outputs = self._transcriber.model.run(ask(pieces, spec, options.language, usual, options.beam_size))
         for piece, language, sure in zip(
             pieces, outputs["language"].tolist(), outputs["language_confidence"].tolist(), strict=True
         ):

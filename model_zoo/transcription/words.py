@@ -31,9 +31,16 @@ class SpokenWord:
     language_confidence: float
 
 
-def ask(
-    pieces: Sequence[Piece], spec: ModelSpec, language: str, usual_language: str, beam_size: int
-) -> dict[str, Tensor]:
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What one file was mostly spoken in so far."""
+
+    file_number: int  # no other file that is heard has it
+    language: str  # "" where nothing is sure yet
+    seconds: float  # of the speech in it
+
+
+def ask(pieces: Sequence[Piece], spec: ModelSpec, language: str, usual: Usual, beam_size: int) -> dict[str, Tensor]:
     """Return the inputs of the transcriber for some pieces, one a row."""
     taken = spec.hears()
     waveform = np.zeros((len(pieces), taken.samples), np.float32)
@@ -42,7 +49,9 @@ def ask(
         taken.name: waveform,
         "filled": filled,
         "language": np.full(len(pieces), language, CODE),
-        "usual_language": np.full(len(pieces), usual_language, CODE),
+        "file_number": np.full(len(pieces), usual.file_number, np.int64),
+        "usual_language": np.full(len(pieces), usual.language, CODE),
+        "usual_seconds": np.full(len(pieces), usual.seconds, np.float64),
         "beam_size": np.full(len(pieces), beam_size, np.int64),
     }
 

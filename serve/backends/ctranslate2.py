@@ -20,11 +20,11 @@ from model_zoo.values import Given, Tensor, Tensors, on_host
 from serve.backends.contract import checked_rows
 from serve.backends.cublas import load_cublas
 from serve.backends.device_lost import check_device
+from serve.backends.languages import Habits, Language, Row
 
 MODEL_FILE = "model.bin"  # the name that CTranslate2 looks for
 
 WARM_UP_SAMPLES = 480_000
-SURE_OF_LANGUAGE = 0.5
 MOST_REPETITION = 2.4  # a text that compresses by more repeats itself: the limit that OpenAI uses
 UNREPEATED_TOKENS = 3  # in the second attempt no so many tokens come twice
 FRAMES_PER_SECOND = 100  # of the spectrogram
@@ -53,14 +53,6 @@ class Said:
     repetition: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Language:
-    """What a row is spoken in, ISO 639-1."""
-
-    code: str
-    confidence: float
-
-
 def compute_type(sm: int | None) -> str:
     """Return the arithmetic for a GPU of this compute capability (75 is 7.5), or for the CPU where there is none."""
     if sm is None:
@@ -81,9 +73,11 @@ class Ctranslate2Model:
     """Run a Whisper model in CTranslate2's format.
 
     Inputs: the sound (N, S), and for every row `filled`, how many of its samples are of the sound; `language`, a code
-    or "" to find it out; `usual_language`, what is taken where that is unsure, or ""; `beam_size`, of which the largest
-    counts. Outputs: `words` (N, W), padded with "", `word_times` (N, W, 2) in seconds of the row, `word_confidences`
-    (N, W), and one value a row: `no_speech`, `log_probability`, `repetition`, `language`, `language_confidence`.
+    or "" to find it out; `file_number`, the same for rows of one file; `usual_language`, what most of that file was
+    spoken in so far, or "", and `usual_seconds`, for how long; `beam_size`, of which the largest counts. A row whose
+    language is unsure is taken to be in that of most of its file, these rows included. Outputs: `words` (N, W), padded
+    with "", `word_times` (N, W, 2) in seconds of the row, `word_confidences` (N, W), and one value a row: `no_speech`,
+    `log_probability`, `repetition`, `language`, `language_confidence`.
     """
 
     def __init__(self, spec: ModelSpec, path: Path, device: str, arithmetic: str, threads: int) -> None:
@@ -117,15 +111,18 @@ class Ctranslate2Model:
     def run(self, tensors: Given) -> Tensors:
         """Return what was said in every row; raises BackendError for inputs off the contract."""
         given = {name: on_host(rows) for name, rows in tensors.items()}
-        waveform, filled, wanted, usual, beam_size = self._checked(given)
+        waveform, filled, beam_size = self._checked(given)
+        known = self._rows(given)
+        habits = Habits(known, given["usual_language"].tolist(), given["usual_seconds"].tolist())
         rows: list[tuple[Said, Language]] = []
         while len(rows) < len(waveform):
             part = slice(len(rows), len(rows) + self._most)
             try:
-                said = list(self._transcribe(waveform[part], filled[part], wanted[part], usual[part], beam_size))
+                said = list(self._transcribe(waveform[part], filled[part], known[part], habits, beam_size))
             except RuntimeError as error:
                 self._halve(error)
                 continue
+            habits.remember(known[part], [language for _, language in said])
             rows += said
         return _tensors(rows)
 
@@ -147,27 +144,30 @@ class Ctranslate2Model:
         self._most //= 2
         self._halved = f"the GPU's memory was full, so at most {self._most} rows are run at once"
 
-    def _checked(self, tensors: Tensors) -> tuple[Tensor, Tensor, list[str], list[str], int]:
-        extra = {"filled", "language", "usual_language", "beam_size"}
+    def _checked(self, tensors: Tensors) -> tuple[Tensor, Tensor, int]:
+        of_rows = ("filled", "file_number", "language", "usual_language", "usual_seconds")
+        extra = {*of_rows, "beam_size"}
         waveform = checked_rows(self._spec, {name: rows for name, rows in tensors.items() if name not in extra})
         if missing := extra - set(tensors):
             raise BackendError(f"{self._spec.name}: also takes the inputs {', '.join(sorted(missing))}")
         known = set(self._whisper.supported_languages) | {""}
-        wanted, usual = (tensors[name].tolist() for name in ("language", "usual_language"))
-        if unknown := {*wanted, *usual} - known:
+        if unknown := {*tensors["language"].tolist(), *tensors["usual_language"].tolist()} - known:
             raise BackendError(f"{self._spec.name}: does not know the language {', '.join(sorted(unknown))}")
-        if {len(tensors[name]) for name in ("filled", "language", "usual_language")} != {len(waveform)}:
-            raise BackendError(
-                f"{self._spec.name}: `filled`, `language` and `usual_language` have a value for every row"
-            )
-        return waveform, tensors["filled"], wanted, usual, int(tensors["beam_size"].max(initial=1))
+        if {len(tensors[name]) for name in of_rows} != {len(waveform)}:
+            raise BackendError(f"{self._spec.name}: {', '.join(of_rows)} have a value for every row")
+        return waveform, tensors["filled"], int(tensors["beam_size"].max(initial=1))
+
+    def _rows(self, tensors: Tensors) -> list[Row]:
+        columns = (tensors[name].tolist() for name in ("file_number", "filled", "language"))
+        rate = self._spec.hears().sample_rate
+        return [Row(number, samples / rate, wanted) for number, samples, wanted in zip(*columns, strict=True)]
 
     def _transcribe(
-        self, waveform: Tensor, filled: Tensor, wanted: Sequence[str], usual: Sequence[str], beam_size: int
+        self, waveform: Tensor, filled: Tensor, known: Sequence[Row], habits: Habits, beam_size: int
     ) -> Iterator[tuple[Said, Language]]:
         features = np.stack([self._spectrogram(row) for row in waveform])  # (N, mel bands, frames)
         encoded = self._whisper.encode(features)
-        languages = self._languages(encoded, wanted, usual)
+        languages = self._languages(encoded, known, habits)
         said: dict[int, Said] = {}
         for code in dict.fromkeys(language.code for language in languages):
             rows = [row for row, language in enumerate(languages) if language.code == code]
@@ -182,19 +182,17 @@ class Ctranslate2Model:
         ]
         return spectrogram
 
-    def _languages(self, encoded: Any, wanted: Sequence[str], usual: Sequence[str]) -> list[Language]:
+    def _languages(self, encoded: Any, rows: Sequence[Row], habits: Habits) -> list[Language]:
         """Return the language of each row: the wanted one, else what is heard if that is sure, else the usual one."""
         if not self._whisper.model.is_multilingual:
-            return [Language("en", 1.0) for _ in wanted]
-        if all(wanted):
-            return [Language(code, 1.0) for code in wanted]
-        languages = []
-        for asked, habit, heard in zip(wanted, usual, self._whisper.model.detect_language(encoded), strict=True):
-            likely = {token[2:-2]: float(share) for token, share in heard}  # <|en|>, best first
-            best = next(iter(likely))
-            code = asked or (best if likely[best] >= SURE_OF_LANGUAGE or not habit else habit)
-            languages.append(Language(code, 1.0 if asked else likely[code]))
-        return languages
+            return [Language("en", 1.0) for _ in rows]
+        if all(row.wanted for row in rows):
+            return [Language(row.wanted, 1.0) for row in rows]
+        heard = [
+            {token[2:-2]: float(share) for token, share in shares}  # <|en|>, best first
+            for shares in self._whisper.model.detect_language(encoded)
+        ]
+        return habits.decide(rows, heard)
 
     def _tokenizer(self, language: str) -> Any:
         from faster_whisper.tokenizer import Tokenizer

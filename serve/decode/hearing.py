@@ -68,6 +68,8 @@ class Hearing:
             return SoundFacts(reason=reason, sample_rates=[], heard_seconds=0.0)
         broke_off = self._broke_off()
         mixed = "mono" if audio.channels == 1 else f"its {audio.channels} channels mixed to one"
+        if log.lifted_seconds:
+            mixed += f"; in {log.lifted_seconds:.2f} s the mix lost most of its loudest channel, which was added to it"
         return SoundFacts(
             reason=f"stream #{audio.stream_index}, {mixed}",
             sample_rates=self._rates,

@@ -15,11 +15,12 @@ from av.stream import Discard
 
 from model_zoo.report import AudioFacts
 from model_zoo.values import Samples, Sound
+from serve.decode.mix import Mixer
 from serve.limits import check_duration
 from serve.media import Media
 from serve.stamp import reopen
 
-MOST_JITTER_SECONDS = 0.01  # containers round times; a lost frame is longer than this
+MOST_JITTER_SECONDS = 0.1  # containers round times, writers guess them; what is lost for good adds up to this
 MOST_OVERLAP_SECONDS = 1.0  # times that go back further than this were put together from two clocks
 _FULL_SCALE = 2.0**31
 
@@ -32,6 +33,7 @@ class SoundLog:
     frames: int = 0
     heard_seconds: float = 0.0  # end of the last sound
     filled_seconds: float = 0.0
+    lifted_seconds: float = 0.0  # to which the loudest channel was added
     damaged_packets: int = 0
     last_damage: str = ""
     broke_off: str | None = None
@@ -42,32 +44,53 @@ def sounds(media: Media, rates: Sequence[int], log: SoundLog) -> Iterator[tuple[
     """Yield (index into `rates`, stretch of sound): for every rate one line of samples from second 0 on, without gaps.
 
     The times of the stream decide: where it has no sound there is silence, what lies before second 0 or twice at one
-    time is dropped. Damaged packets are passed over and counted. Raises MediaLimitError where the sound is too long.
+    time is dropped. Times that are off by less than MOST_JITTER_SECONDS change nothing. Damaged packets are passed over
+    and counted; sound that cannot be converted ends there. Raises MediaLimitError where the sound is too long.
     """
     audio = media.facts.audio
     if audio is None or not rates:
         return
+    mixer = Mixer()
+    try:
+        yield from _lines(media, audio, rates, mixer, log)
+    except av.error.FFmpegError as error:
+        log.broke_off = f"the sound cannot be converted: {error.strerror or error}"
+    log.lifted_seconds = mixer.lifted_seconds
+
+
+def _lines(
+    media: Media, audio: AudioFacts, rates: Sequence[int], mixer: Mixer, log: SoundLog
+) -> Iterator[tuple[int, Sound]]:
     lines = [_Line(rate) for rate in rates]
     kind, end_seconds = None, 0.0
     for frame, told_seconds in _decoded(media, audio, log):
         seconds = end_seconds if told_seconds is None else told_seconds
         check_duration(media.facts.name, seconds, media.limits, "by the times of its sound")
         kind_before, kind = kind, (frame.format.name, frame.layout.name, frame.sample_rate)
-        if kind != kind_before or abs(seconds - end_seconds) > MOST_JITTER_SECONDS:
-            _note_jump(log, end_seconds, seconds)
+        jumps = kind_before is None or abs(seconds - end_seconds) > MOST_JITTER_SECONDS
+        if jumps or kind != kind_before:
+            yield from _added(lines, mixer.finish())
+            due_seconds = seconds if jumps else end_seconds
+            _note_jump(log, end_seconds, due_seconds)
             for index, line in enumerate(lines):
-                for sound in line.go_to(seconds):
+                for sound in line.go_to(due_seconds):
                     yield index, sound
-            end_seconds = seconds
-        for index, line in enumerate(lines):
-            for sound in line.add(frame):
-                yield index, sound
+            end_seconds = due_seconds
+        yield from _added(lines, mixer.add(frame))
         end_seconds += frame.samples / frame.sample_rate
         log.frames += 1
         log.heard_seconds = max(log.heard_seconds, end_seconds)
+    yield from _added(lines, mixer.finish())
     for index, line in enumerate(lines):
         for sound in line.finish():
             yield index, sound
+
+
+def _added(lines: Sequence[_Line], frames: Iterator[AudioFrame]) -> Iterator[tuple[int, Sound]]:
+    for frame in frames:
+        for index, line in enumerate(lines):
+            for sound in line.add(frame):
+                yield index, sound
 
 
 class _Line:
@@ -88,9 +111,8 @@ class _Line:
         self._drop = self._given - due
 
     def add(self, frame: AudioFrame) -> Iterator[Sound]:
-        """Give out what a frame adds."""
+        """Give out what a frame of one channel adds."""
         if self._resampler is None:
-            # to integers: only then does the mix to mono keep within full scale
             self._resampler = AudioResampler(format="s32", layout="mono", rate=self._rate)
         yield from self._resampled(frame)
 

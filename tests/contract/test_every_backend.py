@@ -242,8 +242,10 @@ def speech_of(*numbers: str) -> dict[str, np.ndarray]:
         waveform[row, : len(sound)], filled[row] = sound, len(sound)
     language = np.full(len(numbers), "en", "U3")
     beam_size = np.full(len(numbers), 1)
+    file_number, usual_seconds = np.zeros(len(numbers), np.int64), np.zeros(len(numbers))
     return {
-        "waveform": waveform, "filled": filled, "language": language, "usual_language": language, "beam_size": beam_size
+        "waveform": waveform, "filled": filled, "language": language, "usual_language": language,
+        "file_number": file_number, "usual_seconds": usual_seconds, "beam_size": beam_size,
     }  # fmt: skip
 
 

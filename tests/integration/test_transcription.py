@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +62,7 @@ def written(path: Path, samples: Samples) -> Path:
     return path
 
 
-def asked(*sounds: Samples, language: str = "") -> Tensors:
+def asked(*sounds: Samples, language: str = "", files: Sequence[int] = ()) -> Tensors:
     waveform = np.zeros((len(sounds), 30 * RATE), np.float32)
     for row, sound in zip(waveform, sounds, strict=True):
         row[: len(sound)] = sound
@@ -70,7 +70,9 @@ def asked(*sounds: Samples, language: str = "") -> Tensors:
         "waveform": waveform,
         "filled": np.array([len(sound) for sound in sounds]),
         "language": np.full(len(sounds), language, "U3"),
+        "file_number": np.array(files or [0] * len(sounds)),
         "usual_language": np.full(len(sounds), "", "U3"),
+        "usual_seconds": np.zeros(len(sounds)),
         "beam_size": np.full(len(sounds), 2),
     }
 
@@ -159,6 +161,21 @@ def test_a_language_that_is_set_is_not_looked_for(whisper: Ctranslate2Model) -> 
     answer = whisper.run(asked(sound, language="de"))
     assert answer["language"].tolist() == ["de"]
     assert answer["language_confidence"].tolist() == [1.0]
+
+
+@pytest.mark.media
+def test_a_piece_that_is_unsure_is_in_the_language_of_its_own_file(whisper: Ctranslate2Model, rich_media: Path) -> None:
+    digits = decode_audio(str(rich_media / "speech" / "asterisk_es_digits_1-10.flac"))
+    share = len(digits) // 10
+    noisy = digits[7 * share : 8 * share] + 0.1 * np.random.default_rng(0).standard_normal(share).astype(np.float32)
+    russian = decode_audio(str(rich_media / "speech" / "asterisk_ru_digits_1-10.flac"))
+    alone = whisper.run(asked(noisy))
+    assert alone["language"].tolist() != ["es"]
+    assert alone["language_confidence"][0] < 0.5
+    for files, language in (((4, 4, 5), "es"), ((4, 5, 5), "ru"), ((4, 6, 5), alone["language"][0])):
+        together = whisper.run(asked(digits, noisy, russian, files=files))
+        assert together["language"].tolist() == ["es", language, "ru"]
+        assert together["language_confidence"][1] < 0.5
 
 
 def test_rows_are_understood_together_as_they_are_alone(whisper: Ctranslate2Model) -> None:

@@ -41,14 +41,20 @@ def tone(seconds: float, rate: int, hertz: float, amplitude: float, channels: in
 
 
 def write(
-    path: Path, rate: int, stretches: Sequence[Stretch], video_seconds: float = 0.0, codec: str = "pcm_s16le"
+    path: Path,
+    rate: int,
+    stretches: Sequence[Stretch],
+    video_seconds: float = 0.0,
+    codec: str = "pcm_s16le",
+    layout: str = "",
+    options: dict[str, str] | None = None,  # of the encoder
 ) -> Path:
     """Write sound, and a grey video from second 0 on where it is given a length."""
-    layout = {1: "mono", 2: "stereo", 6: "5.1"}[len(stretches[0].samples)]
+    layout = layout or {1: "mono", 2: "stereo", 6: "5.1"}[len(stretches[0].samples)]
     with av.open(str(path), "w") as container:
         if video_seconds:
             video = container.add_stream("mpeg4", 10, width=64, height=64, pix_fmt="yuv420p")
-        sound = container.add_stream(codec, rate, layout=layout)
+        sound = container.add_stream(codec, rate, layout=layout, options=options)
         if video_seconds:
             for index in range(round(video_seconds * 10)):
                 frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 128, np.uint8), "rgb24")

@@ -19,7 +19,7 @@ from serve.decode.windows import Cutter
 from serve.limits import Limits
 from serve.media import open_media
 from tests.conftest import MEDIA
-from tests.unit.sound_fixtures import Stretch, clicks, silence, tone, write
+from tests.unit.sound_fixtures import PACKET, Stretch, clicks, silence, tone, write
 
 RATE = 16_000
 SECOND = WantedSound(RATE, 1.0, 1.0, batch=4)
@@ -80,6 +80,32 @@ def test_a_gap_is_filled_with_silence_and_later_sound_keeps_its_time(tmp_path: P
     assert not np.abs(samples[round(2.1 * RATE) : round(4.9 * RATE)]).any()
     assert facts.filled_seconds == pytest.approx(3.0, abs=0.002)
     assert not facts.truncated
+
+
+def jittery(folder: Path, jitter_seconds: float, rate: float = 1.0) -> Path:
+    """Return a tone of 4 s with a click, in packets whose times are off by turns, on a clock that runs at a rate."""
+    sound = clicks(4.2, 48_000, 0.5, 3.25) + tone(4.2, 48_000, 440, 0.1)
+    packets = [
+        Stretch(sound[:, start : start + PACKET], start / 48_000 * rate + 0.05 + jitter_seconds * (-1) ** number)
+        for number, start in enumerate(range(0, sound.shape[1], PACKET))
+    ]
+    return write(folder / "jitter.mkv", 48_000, packets, video_seconds=4.2)
+
+
+@pytest.mark.parametrize("jitter_seconds", [0.006, 0.01])
+def test_times_of_packets_that_jitter_leave_the_sound_whole(tmp_path: Path, jitter_seconds: float) -> None:
+    samples, facts = line(jittery(tmp_path, jitter_seconds))
+    assert times_of_clicks(samples) == pytest.approx([0.55, 3.3], abs=0.02)
+    assert not np.any(np.abs(samples[RATE // 2 : 4 * RATE].reshape(-1, 80)).max(axis=1) < 0.05)  # no hole of 5 ms
+    assert facts.filled_seconds < 0.1
+    assert len(samples) == pytest.approx(4.25 * RATE, abs=0.02 * RATE)
+
+
+def test_a_clock_that_runs_away_from_the_samples_is_caught_up_with(tmp_path: Path) -> None:
+    samples, facts = line(jittery(tmp_path, 0.006, rate=1.1))
+    assert times_of_clicks(samples)[0] == pytest.approx(0.6, abs=0.11)
+    assert times_of_clicks(samples)[-1] == pytest.approx(3.25 * 1.1 + 0.05, abs=0.11)
+    assert facts.filled_seconds == pytest.approx(0.42, abs=0.11)
 
 
 def test_times_that_go_back_are_said_and_what_overlaps_is_dropped(tmp_path: Path) -> None:

@@ -167,6 +167,8 @@ def heard(model: Ctranslate2Model, rows: int) -> list[str]:
         "filled": np.arange(rows),
         "language": np.full(rows, "en"),
         "usual_language": np.full(rows, ""),
+        "file_number": np.zeros(rows, np.int64),
+        "usual_seconds": np.zeros(rows),
         "beam_size": np.full(rows, 1),
     }
     return model.run(sound)["words"][:, 0].tolist()

@@ -146,8 +146,16 @@ def test_the_language_of_the_speech_so_far_is_told_to_the_network_where_it_is_su
     speech = np.concatenate([part for _ in range(12) for part in (tone(25), quiet(1))])
     asked = heard(speech, Parrot(language="fr")).parrot.asked
     assert [set(row["usual_language"]) for row in asked] == [{""}, {"fr"}]
+    assert [row["usual_seconds"].max() for row in asked] == [0, pytest.approx(8 * 25.3, abs=3)]
     unsure = heard(speech, Parrot(language="fr", confidence=0.3)).parrot.asked
     assert [set(row["usual_language"]) for row in unsure] == [{""}, {""}]
+
+
+def test_rows_of_several_files_can_be_told_apart() -> None:
+    speech = np.concatenate([part for _ in range(12) for part in (tone(25), quiet(1))])
+    first, second = ({number for row in heard(speech).parrot.asked for number in row["file_number"]} for _ in "12")
+    assert len(first) == len(second) == 1
+    assert first != second
 
 
 def test_a_language_that_is_set_is_asked_for() -> None:
