@@ -19,6 +19,8 @@ from serve.backends.choose import place_model
 from serve.backends.place import Placed, Wishes
 from serve.settings import Settings
 
+EXAMPLES = ("en", "es", "fr", "de", "zh")  # of languages, for the words of an error
+
 Wrap = Callable[[ModelSpec, Model], Model]
 
 
@@ -40,6 +42,11 @@ class Ready:
     def notes(self) -> str:
         """What happened to the model since it was loaded, where its backend tells."""
         return str(getattr(self.bare, "notes", ""))
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The codes of the languages that can be set for it; none where that is not a question to it."""
+        return tuple(getattr(self.bare, "languages", ()))
 
     def loaded(self) -> Loaded:
         """Return what a domain sees of it."""
@@ -121,3 +128,17 @@ def load_models(
         fits[domain][role].check_columns(spec, getattr(placed.model, "columns", {}))
         models[domain][role] = Ready(spec, replace(placed, model=wrap(spec, placed.model)), placed.model, path.parent)
     return models
+
+
+def check_language(language: str, models: Mapping[str, Mapping[str, Ready]]) -> None:
+    """Raise UsageError where what is said to be spoken is nothing that the loaded transcriber understands."""
+    for ready in (ready for roles in models.values() for ready in roles.values()):
+        known = ready.languages
+        if language and known and language not in known:
+            near = [code for code in known if language.startswith(code)]
+            some = ", ".join(dict.fromkeys([*near, *(code for code in EXAMPLES if code in known)]))
+            all_of_it = f"{some} alone" if len(known) == 1 else f"{len(known)} languages, such as {some}"
+            raise UsageError(
+                f"language={language!r}: {ready.spec.name} does not know it; it knows {all_of_it}. "
+                "Leave it empty to have it found out, or choose another model for the role"
+            )

@@ -30,7 +30,7 @@ from serve.decode.reading import Wanted, read
 from serve.gallery import find_gallery
 from serve.in_flight import ON_CPU, ON_GPU, InFlight
 from serve.media import Media, open_media
-from serve.models import Wrap, load_models, unwrapped
+from serve.models import Wrap, check_language, load_models, unwrapped
 from serve.policy import find_policy, verdict_of
 from serve.settings import Settings
 from serve.summarize import summarize
@@ -112,6 +112,7 @@ class Analyzer(AbstractContextManager["Analyzer"]):
         self._policy = find_policy(settings)
         self._executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="infer")
         self._models = load_models(self.domains, settings, self._executor, wrap)
+        check_language(settings.language, self._models)
         self._options = Options(
             settings.biometrics,
             find_gallery(settings, self._models),

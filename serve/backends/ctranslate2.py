@@ -131,6 +131,17 @@ class Ctranslate2Model:
         """Say what happened that a reader of the report should know; empty where nothing did."""
         return self._halved
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The codes of the languages that it understands; old models lack some that the library names."""
+        whisper = self._whisper
+        many = whisper.model.is_multilingual
+        return tuple(
+            code
+            for code in whisper.supported_languages
+            if not many or whisper.hf_tokenizer.token_to_id(f"<|{code}|>") is not None
+        )
+
     def _halve(self, error: RuntimeError) -> None:
         """Go on with half as many rows where the GPU's memory was full; raises BackendError for anything else."""
         check_device(self._spec.name, error)
@@ -150,7 +161,7 @@ class Ctranslate2Model:
         waveform = checked_rows(self._spec, {name: rows for name, rows in tensors.items() if name not in extra})
         if missing := extra - set(tensors):
             raise BackendError(f"{self._spec.name}: also takes the inputs {', '.join(sorted(missing))}")
-        known = set(self._whisper.supported_languages) | {""}
+        known = {*self.languages, ""}
         if unknown := {*tensors["language"].tolist(), *tensors["usual_language"].tolist()} - known:
             raise BackendError(f"{self._spec.name}: does not know the language {', '.join(sorted(unknown))}")
         if {len(tensors[name]) for name in of_rows} != {len(waveform)}:

@@ -11,7 +11,7 @@ import pytest
 from faster_whisper.audio import decode_audio
 
 from model_zoo.catalog import catalog, named
-from model_zoo.errors import BackendError
+from model_zoo.errors import BackendError, UsageError
 from model_zoo.metrics.words import word_edits
 from model_zoo.transcription.schema import TranscriptionPart
 from model_zoo.values import Samples, Tensors
@@ -154,6 +154,23 @@ def test_no_text_is_invented_where_nobody_speaks(listener: Analyzer, tmp_path: P
     assert part.language is None
     assert part.speakers == []
     assert part.coverage[0].grade == "trained classifier"  # it was heard: there is nothing in it
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("eng", "language='eng': whisper_base does not know it; it knows 99 languages, such as en, es, fr"),
+        ("yue", "language='yue': whisper_base does not know it"),
+    ],
+)
+def test_a_language_that_the_model_does_not_know_is_refused_before_any_file(language: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        Analyzer(load_settings(domains="transcription", language=language))
+
+
+def test_a_language_is_no_matter_to_domains_that_hear_no_speech() -> None:
+    with Analyzer(load_settings(domains="sounds", language="eng", policy="none")) as analyzer:
+        assert analyzer.analyze(SPEECH / "librivox_0930.wav").errors == []
 
 
 def test_a_language_that_is_set_is_not_looked_for(whisper: Ctranslate2Model) -> None:

@@ -15,13 +15,14 @@ import onnxruntime
 import pytest
 
 from model_zoo.catalog import catalog, named
-from model_zoo.errors import BackendError, DeviceLostError
+from model_zoo.errors import BackendError, DeviceLostError, UsageError
 from model_zoo.manifest import ModelSpec
 from model_zoo.weights import WeightPlaces, ensure
 from serve.backends import choose, cublas
 from serve.backends.ctranslate2 import Ctranslate2Model, Language, Said, compute_type
-from serve.backends.place import Wishes
+from serve.backends.place import Placed, Wishes
 from serve.devices import Gpu, Look
+from serve.models import Ready, check_language
 from tests.twin import COMPILER
 
 T4 = Gpu("Tesla T4", 75, 15 << 30, 12_040)
@@ -140,14 +141,14 @@ def test_a_folder_that_is_no_model_is_named(tmp_path: Path) -> None:
 class Ears:
     """A Whisper of which a GPU holds two rows at once."""
 
-    supported_languages = ("en",)
-
     def __init__(self) -> None:
         self.sizes: list[int] = []
 
 
 class LittleRoom(Ctranslate2Model):
     """The model from its checks to the cutting into parts, without a network behind."""
+
+    languages = ("en",)
 
     def __init__(self, spec: ModelSpec, fits: int, words: str = "CUDA failed with error out of memory") -> None:
         self._spec, self._most, self._halved, self._whisper = spec, spec.batch.most, "", Ears()
@@ -204,3 +205,13 @@ def test_what_speech_keeps_of_a_gpus_memory_is_capped_beside_other_models(
     choose.place_model(spec, Path("model.bin"), wishes, executor, 2, Look(T4, "found Tesla T4"))
     assert os.environ["CT2_CUDA_ALLOCATOR"] == "cub_caching"
     assert os.environ["CT2_CUDA_CACHING_ALLOCATOR_CONFIG"] == f"4,3,12,{(15 << 30) // 8}"
+
+
+def test_another_language_than_the_one_of_a_model_is_refused_by_name() -> None:
+    (spec,) = named(["whisper_tiny_en"], catalog())
+    model = LittleRoom(spec, fits=5)
+    ready = Ready(spec, Placed(model, "ctranslate2", "cpu", "cpu"), model, Path())
+    with pytest.raises(UsageError, match="language='de': whisper_tiny_en does not know it; it knows en alone"):
+        check_language("de", {"transcription": {"transcriber": ready}})
+    check_language("en", {"transcription": {"transcriber": ready}})
+    check_language("", {"transcription": {"transcriber": ready}})
