@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,15 +11,13 @@ from tempfile import TemporaryDirectory
 import onnx
 import onnx.version_converter
 
-from export.left_out import Bounds, fewest_left_out, noise_of
+from export.left_out import Bounds, Convert, fewest_left_out, noise_of
 from export.precisions import COMPUTING, as_fp16, named
 from model_zoo.qdq import mark
 from model_zoo.values import Tensor, Tensors
 
 OPERATORS = ["Conv", "MatMul", "Gemm"]  # ONNX Runtime's quantizer brings no LSTM or GRU to INT8
 LEAST_OPSET = 19  # the first whose Q/DQ nodes take float16
-
-Quantize = Callable[[Collection[str]], onnx.ModelProto]
 
 
 def as_int8(model: onnx.ModelProto, fed: Tensors, bounds: Bounds) -> onnx.ModelProto:
@@ -37,7 +35,7 @@ def in_int8(model: onnx.ModelProto) -> tuple[int, int]:
 
 
 @contextmanager
-def calibrated(model: onnx.ModelProto, fed: Tensors) -> Iterator[tuple[list[str], Quantize]]:
+def calibrated(model: onnx.ModelProto, fed: Tensors) -> Iterator[tuple[list[str], Convert]]:
     """Yield the names of what can be quantized, and what quantizes all of it but some names.
 
     Symmetric, weights per channel, activations by their extremes on `fed`; biases stay float, as TensorRT refuses those

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-SURE_OF_LANGUAGE = 0.5
+from model_zoo.transcription.hearing import SURE_OF_LANGUAGE
 
 
 @dataclass(frozen=True, slots=True)
